@@ -1,0 +1,67 @@
+# Chaotic Good: `make run` plays a game, `make test` checks everything. `make help` lists the rest.
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+SCENARIO ?= sg-break
+BIN := .venv/bin
+CHAOS := $(BIN)/chaos --no-version-check
+CODE := chaosgood_ext tests benchmarks
+
+help: ## list what can be made
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+run: .venv/.run ## set up what is missing and let the autopilot play sg-break on the twin
+	CHAOSGOOD_RESPONDER=autopilot $(CHAOS) run experiments/sg-break.yaml
+
+play: .venv/.run ## the same for you: make play SCENARIO=sg-break
+	CHAOSGOOD_RESPONDER=human $(CHAOS) run experiments/$(SCENARIO).yaml
+
+doctor: .venv/.run ## try what the twin needs of this machine
+	$(BIN)/chaos doctor
+
+test: lint ## linters, types, import contracts, then every test
+	$(BIN)/pytest
+
+lint: .venv/.dev ## linters, types and import contracts alone
+	$(BIN)/ruff check $(CODE)
+	$(BIN)/ruff format --check $(CODE)
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
+
+format: .venv/.dev ## let ruff mend what it can
+	$(BIN)/ruff check --fix $(CODE)
+	$(BIN)/ruff format $(CODE)
+
+bench: .venv/.dev ## measure the figures of the performance table
+	$(BIN)/python -m benchmarks
+
+set-up: .venv/.run ## only install
+
+# The lock has hashes and no address, and carries a version for each Python that we support.
+LOCK := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+	--no-emit-find-links --custom-compile-command 'make lock'
+
+lock: ## resolve setup.cfg anew into requirements/ (needs uv on PATH); UPGRADE=--upgrade takes newer versions
+	echo 'setuptools>=77' | $(LOCK) $(UPGRADE) setup.cfg - -o requirements/run.txt
+	echo 'setuptools>=77' | $(LOCK) $(UPGRADE) --extra test --extra check setup.cfg - -c requirements/run.txt -o requirements/dev.txt
+	echo 'uv' | $(LOCK) $(UPGRADE) - -o requirements/uv.txt
+
+clean: ## remove what was made in this clone (the cache folder stays)
+	rm -rf .venv .tools build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# A Python that went away leaves a dangling link here, which make takes for a missing file.
+.venv/bin/python:
+	@rm -f .venv/.run .venv/.dev
+
+.venv/.run: requirements/run.txt setup.cfg pyproject.toml .venv/bin/python
+	@scripts/set-up run
+	@touch $@
+
+.venv/.dev: requirements/dev.txt setup.cfg pyproject.toml .venv/bin/python
+	@scripts/set-up dev
+	@touch $@ .venv/.run
+
+.PHONY: help run play doctor test lint format bench set-up lock clean
