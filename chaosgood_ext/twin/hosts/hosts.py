@@ -1,0 +1,224 @@
+"""The hosts of a twin: each a namespace, a cable, a disk and its units."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+from chaosgood_ext.errors import CommandError, TwinError
+from chaosgood_ext.twin.fabric.fabric import RESOLVERS, Fabric
+from chaosgood_ext.twin.fabric.firewall import Network
+from chaosgood_ext.twin.hosts.figures import Usage, proc_files
+from chaosgood_ext.twin.hosts.files import disk_of
+from chaosgood_ext.twin.hosts.model import HostSpec, Unit
+from chaosgood_ext.twin.hosts.namespace import HOME, Namespace, open_namespace
+from chaosgood_ext.twin.hosts.supervisor import Supervisor
+from chaosgood_ext.twin.hosts.units import environment_of, expand
+from chaosgood_ext.twin.kernel import network_namespace
+
+PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+_NOT_EC2 = ("", "database")
+
+
+class Host:
+    """A running host. Raises :class:`TwinError` where it went away meanwhile."""
+
+    def __init__(
+        self, spec: HostSpec, namespace: Namespace, supervisor: Supervisor, environment: Mapping[str, str]
+    ) -> None:
+        self.spec = spec
+        self.namespace = namespace
+        self._supervisor = supervisor
+        self._environment = dict(environment)
+
+    @property
+    def root(self) -> Path:
+        """This host's `/`, as the daemon sees it."""
+        return self.namespace.root
+
+    def run(
+        self,
+        argv: Sequence[str],
+        *,
+        input: str | None = None,  # noqa: A002
+        timeout_s: float = 10,
+        env: Mapping[str, str] | None = None,
+    ) -> subprocess.CompletedProcess[str]:
+        """Run `argv` on this host to its end; raise :class:`CommandError` when it takes over `timeout_s`."""
+        try:
+            return subprocess.run(
+                self.namespace.enter(list(argv)), input=input, text=True, capture_output=True,
+                timeout=timeout_s, env={**self._environment, **(env or {})}, check=False,
+            )  # fmt: skip
+        except subprocess.TimeoutExpired as late:
+            raise CommandError(argv, -9, f"no answer within {timeout_s:g} s") from late
+
+    def start(self, unit: Unit) -> None:
+        """Start `unit` and keep it running; one of that name that runs is replaced."""
+        self._supervisor.start(self.spec.name, unit, lambda: self._spawn(unit))
+
+    def stop(self, unit_name: str) -> None:
+        """Stop a unit for good."""
+        self._supervisor.stop(self.spec.name, unit_name)
+
+    def is_running(self, unit_name: str) -> bool:
+        """Whether the unit's program runs now."""
+        supervised = self._supervisor.get(self.spec.name, unit_name)
+        return bool(supervised and supervised.process and supervised.process.poll() is None)
+
+    def units(self) -> list[tuple[str, bool, int]]:
+        """Name, whether it runs, and how often it was restarted, of each unit."""
+        return [
+            (s.unit.name, bool(s.process and s.process.poll() is None), s.restarts)
+            for s in self._supervisor.of_host(self.spec.name)
+        ]
+
+    def signal(self, unit_name: str, sig: signal.Signals) -> None:
+        """Send `sig` to a unit's program; nothing happens where it does not run."""
+        supervised = self._supervisor.get(self.spec.name, unit_name)
+        if supervised and (pid := supervised.main_pid):
+            os.kill(pid, sig)
+
+    def path(self, path: str) -> Path:
+        """A path on this host, as the daemon sees it."""
+        return self.root / path.lstrip("/")
+
+    def write(self, path: str, text: str) -> None:
+        """Write a file on this host, its folder made where missing; what reads it never sees half of it."""
+        target = self.path(path)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        fresh = target.with_name(f".{target.name}.new")
+        fresh.write_text(text)
+        fresh.replace(target)
+
+    def read(self, path: str) -> str:
+        """Read a file of this host."""
+        return self.path(path).read_text()
+
+    def socket(self, kind: socket.SocketKind = socket.SOCK_STREAM) -> socket.socket:
+        """A socket that lives in this host's network namespace."""
+        try:
+            with network_namespace(self.namespace.pid):
+                return socket.socket(socket.AF_INET, kind)
+        except FileNotFoundError as gone:
+            raise TwinError(f"Host {self.spec.name} is gone.") from gone
+
+    def _spawn(self, unit: Unit) -> subprocess.Popen[bytes]:
+        environment = {**self._environment, **environment_of(unit, self.read)}
+        log_path = self.path(unit.log_path or f"/var/log/{unit.name}.log")
+        log_path.parent.mkdir(parents=True, exist_ok=True)
+        with log_path.open("ab", buffering=0) as log:
+            for command in unit.exec_start_pre:
+                subprocess.run(
+                    self.namespace.enter(expand(command, environment)), env=environment, check=False,
+                    stdin=subprocess.DEVNULL, stdout=log, stderr=log, timeout=60,
+                )  # fmt: skip
+            argv = expand(unit.exec_start, environment)
+            if unit.nested_uid is not None:
+                uid = str(unit.nested_uid)
+                argv = ["unshare", "--user", f"--map-user={uid}", f"--map-group={uid}", "--", *argv]
+            if unit.working_directory != "/":
+                argv = ["sh", "-c", f"cd {shlex.quote(unit.working_directory)} && exec {shlex.join(argv)}"]
+            return subprocess.Popen(
+                self.namespace.enter(argv), env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                start_new_session=True,
+            )  # fmt: skip
+
+
+class Hosts:
+    """All hosts; makes and removes them, finds them by name or alias, and guards them. Safe to use from any thread."""
+
+    def __init__(
+        self, fabric: Fabric, supervisor: Supervisor, base: Path, environment: Mapping[str, str]
+    ) -> None:
+        self._fabric = fabric
+        self._supervisor = supervisor
+        self._base = base
+        self._environment = {"PATH": PATH, "HOME": HOME, "LANG": "C.UTF-8", **environment}
+        self._hosts: dict[str, Host] = {}
+        self._network = Network()
+        self._lock = threading.RLock()
+
+    def create(self, spec: HostSpec) -> Host:
+        """Make a host: namespace, files, cable, rulesets, then the units of its tier. Nothing can reach it before its rules stand."""
+        namespace = open_namespace(spec.name, spec.hostname, self._base)
+        host = Host(spec, namespace, self._supervisor, self._environment)
+        try:
+            for name, text in proc_files(Usage(), spec.memory_mib, spec.vcpus, time.time()).items():
+                (namespace.folder / "proc" / name).write_text(text)
+            disk = disk_of(spec.tier, with_common=spec.tier not in _NOT_EC2)
+            for path, text in {**_identity(spec), **disk.files, **spec.files}.items():
+                host.write(path, text)
+            aws = host.path(f"{HOME}/bin/aws")
+            aws.parent.mkdir(exist_ok=True)
+            aws.write_text(f'#!/bin/sh\nexec {sys.executable} -m awscli "$@"\n')
+            aws.chmod(0o755)
+            if spec.guarded:
+                self._fabric.guard_host(self._network, spec.name, namespace.pid, spec.address)
+            self._fabric.plug(namespace.pid, spec.address)
+        except BaseException:
+            namespace.end()
+            raise
+        with self._lock:
+            self._hosts[spec.name] = host
+            network = self._network
+        if spec.guarded:
+            self._fabric.guard_host(network, spec.name, namespace.pid, spec.address)
+        for unit in disk.units:
+            host.start(unit)
+        return host
+
+    def destroy(self, name: str) -> None:
+        """End every process of a host, at once, and forget it; unknown names are ignored."""
+        with self._lock:
+            host = self._hosts.pop(name, None)
+        if host:
+            self._supervisor.forget_host(name)
+            self._fabric.unplug(host.namespace.pid)
+            host.namespace.end()
+
+    def get(self, name: str) -> Host | None:
+        """The host with this name, host name, address or alias, or None."""
+        with self._lock:
+            if name in self._hosts:
+                return self._hosts[name]
+            for host in self._hosts.values():
+                if name in (*host.spec.aliases, host.spec.hostname, host.spec.address):
+                    return host
+        return None
+
+    def __iter__(self) -> Iterator[Host]:
+        with self._lock:
+            return iter(list(self._hosts.values()))
+
+    def apply_network(self, network: Network) -> None:
+        """Make security groups, ACLs and routes true on packets; loads only what changed."""
+        with self._lock:
+            self._network = network
+            hosts = list(self._hosts.values())
+        self._fabric.guard_router(network)
+        for host in hosts:
+            if host.spec.guarded and host.namespace.holder.poll() is None:
+                self._fabric.guard_host(network, host.spec.name, host.namespace.pid, host.spec.address)
+
+
+def _identity(spec: HostSpec) -> dict[str, str]:
+    return {
+        "/etc/hostname": f"{spec.hostname}\n",
+        "/etc/hosts": f"127.0.0.1 localhost\n{spec.address} {spec.hostname}.ec2.internal {spec.hostname}\n",
+        "/etc/resolv.conf": f"nameserver {RESOLVERS[0]}\nsearch ec2.internal\n",
+        "/etc/passwd": (
+            "root:x:0:0:root:/home/admin:/bin/bash\nrds:x:999:999:PostgreSQL:/var/lib/postgresql:/bin/sh\n"
+            "nobody:x:65534:65534:nobody:/nonexistent:/usr/sbin/nologin\n"
+        ),
+        "/etc/group": "root:x:0:\nrds:x:999:\nnogroup:x:65534:\n",
+        "/etc/nsswitch.conf": "passwd: files\ngroup: files\nhosts: files dns\n",
+    }

@@ -1,0 +1,128 @@
+"""A host's namespaces: mount, uts, pid and network, held by its first process.
+
+The machine's root is seen read-only; what a host may write (`/etc`, `/var`, `/tmp`, `/run`, its home) lies in its own
+folder on the sandbox's tmpfs and goes away with it.
+"""
+
+from __future__ import annotations
+
+import shlex
+import subprocess
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+
+from chaosgood_ext.errors import TwinError
+
+HOME = "/home/admin"
+FIGURES = ("meminfo", "loadavg", "uptime", "stat")
+"""Files of /proc that would tell of the machine: a host reads its own instead."""
+
+
+@dataclass(frozen=True)
+class Namespace:
+    """A running host's first process, and the folder that holds what it writes."""
+
+    pid: int
+    folder: Path
+    holder: subprocess.Popen[bytes]
+
+    @property
+    def root(self) -> Path:
+        """The host's `/`, as the daemon sees it."""
+        return Path(f"/proc/{self.pid}/root")
+
+    def enter(self, argv: list[str]) -> list[str]:
+        """The command line that runs `argv` in this host."""
+        return ["nsenter", "-t", str(self.pid), "-m", "-u", "-p", "-n", "--wd=/", "--", *argv]
+
+    def end(self) -> None:
+        """Kill every process of the host; its network interface goes with it."""
+        self.holder.kill()
+        self.holder.wait()
+
+
+def script(hostname: str, folder: str) -> str:
+    """The shell script that the host's first process runs before it becomes its init (pure)."""
+    own = shlex.quote(folder)
+    lines = [
+        "set -e",
+        f"hostname {shlex.quote(hostname)}",
+        "mount -t proc proc /proc",
+        *(f"mount --bind {own}/proc/{name} /proc/{name}" for name in FIGURES),
+        *(
+            f"mount -t overlay overlay -o "
+            f"lowerdir=/{top},upperdir={own}/{top},workdir={own}/{top}.work,userxattr /{top}"
+            for top in ("etc", "var")
+        ),
+        f"mount --bind {own}/log /var/log",
+        f"mount --bind {own}/tmp /tmp",
+        f"mount --bind {own}/home {HOME}",
+        f"mount --bind {own}/shm /dev/shm",
+        f"mount --bind {own}/run /run",
+        "echo ready",
+        "exec catatonit -P",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def open_namespace(name: str, hostname: str, base: Path, deadline_s: float = 10) -> Namespace:
+    """Make the namespaces of host `name`, its folder below `base`.
+
+    Raises :class:`TwinError` with what the kernel said when that fails.
+    """
+    folder = base / name
+    for part in (
+        "etc",
+        "etc.work",
+        "var",
+        "var.work",
+        "log",
+        "tmp",
+        "home",
+        "shm",
+        "run",
+        "run/lock",
+        "proc",
+    ):
+        (folder / part).mkdir(parents=True, exist_ok=True)
+    for figure in FIGURES:
+        (folder / "proc" / figure).touch()
+    holder = subprocess.Popen(
+        [
+            "unshare",
+            "--mount",
+            "--uts",
+            "--pid",
+            "--net",
+            "--fork",
+            "--kill-child",
+            "--",
+            "sh",
+            "-c",
+            script(hostname, str(folder)),
+        ],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        start_new_session=True,
+    )
+    assert holder.stdout is not None
+    first = holder.stdout.readline().decode().strip()
+    if first != "ready":
+        holder.kill()
+        rest = holder.stdout.read().decode().strip()
+        raise TwinError(f"Host {name} could not be made: {' '.join(filter(None, (first, rest)))}")
+    holder.stdout.close()
+    return Namespace(_first_process(holder.pid, time.monotonic() + deadline_s), folder, holder)
+
+
+def _first_process(holder_pid: int, deadline: float) -> int:
+    while time.monotonic() < deadline:
+        children = psutil.Process(holder_pid).children()
+        if children:
+            return int(children[0].pid)
+        time.sleep(0.001)
+    raise TwinError("A host's first process did not appear.")
