@@ -1,0 +1,1 @@
+"""The twin: a local AWS with a real data plane, in a sandbox that needs no privilege."""

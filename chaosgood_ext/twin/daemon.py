@@ -163,8 +163,7 @@ class Twin:
                 "tier": host.spec.tier,
                 "pid": host.namespace.pid,
                 "units": [
-                    {"name": name, "running": running, "restarts": restarts}
-                    for name, running, restarts in host.units()
+                    {"name": name, "running": running, "restarts": restarts} for name, running, restarts in host.units()
                 ],
             }
             for host in self.hosts

@@ -9,15 +9,12 @@ import threading
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from dnslib import AAAA, PTR, QTYPE, RCODE, RR, SOA, DNSHeader, DNSLabel, DNSRecord
-from dnslib import CNAME as CNAMERdata
-from dnslib import SRV as SRVRdata
-from dnslib import A as ARdata
+import dnslib
+from dnslib import PTR, QTYPE, RCODE, RR, SOA, DNSHeader, DNSLabel, DNSRecord
 from dnslib.server import BaseResolver, DNSHandler, DNSLogger, DNSServer
 
 __all__ = ["CNAME", "SRV", "A", "Record", "Resolver"]
 
-_ = AAAA  # asked for by every client; answered with no record
 TTL_S = 1
 
 
@@ -75,15 +72,11 @@ class Resolver(BaseResolver):  # type: ignore[misc]  # dnslib has no types
         for address in addresses:
             for tcp in (False, True):
                 server = DNSServer(self, address=address, port=53, tcp=tcp, logger=quiet)
-                threading.Thread(
-                    target=server.server.serve_forever, name=f"dns-{address}", daemon=True
-                ).start()
+                threading.Thread(target=server.server.serve_forever, name=f"dns-{address}", daemon=True).start()
 
     def resolve(self, request: DNSRecord, handler: DNSHandler) -> DNSRecord:  # noqa: ARG002
         """Answer one request (dnslib's interface)."""
-        reply = DNSRecord(
-            DNSHeader(id=request.header.id, qr=1, aa=1, ra=1, rd=request.header.rd), q=request.q
-        )
+        reply = DNSRecord(DNSHeader(id=request.header.id, qr=1, aa=1, ra=1, rd=request.header.rd), q=request.q)
         name = _key(str(request.q.qname))
         kind = QTYPE[request.q.qtype]
         if kind == "PTR":
@@ -104,17 +97,17 @@ class Resolver(BaseResolver):  # type: ignore[misc]  # dnslib has no types
     def _answer(self, reply: DNSRecord, label: DNSLabel, name: str, kind: str, depth: int = 8) -> None:
         record = self._records.get(name)
         if isinstance(record, CNAME) and depth:
-            reply.add_answer(RR(label, QTYPE.CNAME, rdata=CNAMERdata(record.name), ttl=TTL_S))
+            reply.add_answer(RR(label, QTYPE.CNAME, rdata=dnslib.CNAME(record.name), ttl=TTL_S))
             self._answer(reply, DNSLabel(record.name), _key(record.name), kind, depth - 1)
         elif isinstance(record, A) and kind in ("A", "ANY"):
             for address in record.addresses:
-                reply.add_answer(RR(label, QTYPE.A, rdata=ARdata(address), ttl=TTL_S))
+                reply.add_answer(RR(label, QTYPE.A, rdata=dnslib.A(address), ttl=TTL_S))
         elif isinstance(record, SRV) and kind in ("SRV", "ANY"):
             for target, port in record.targets:
-                rdata = SRVRdata(priority=1, weight=1, port=port, target=target)
+                rdata = dnslib.SRV(priority=1, weight=1, port=port, target=target)
                 reply.add_answer(RR(label, QTYPE.SRV, rdata=rdata, ttl=TTL_S))
                 for address in self.addresses(target):
-                    reply.add_ar(RR(DNSLabel(target), QTYPE.A, rdata=ARdata(address), ttl=TTL_S))
+                    reply.add_ar(RR(DNSLabel(target), QTYPE.A, rdata=dnslib.A(address), ttl=TTL_S))
 
     def _reverse(self, name: str) -> str:
         octets = name.removesuffix(".in-addr.arpa").split(".")

@@ -102,9 +102,7 @@ class RunningTwin:
         """
         pid = self.host(host)["pid"]
         session = (
-            ["bash", "/etc/chaosgood/session", *argv]
-            if argv
-            else ["bash", "--rcfile", "/etc/chaosgood/bashrc", "-i"]
+            ["bash", "/etc/chaosgood/session", *argv] if argv else ["bash", "--rcfile", "/etc/chaosgood/bashrc", "-i"]
         )
         return [
             "nsenter", "-t", str(self.init_pid), "--user", "--preserve-credentials", "-m", "-n", "-p", "-u", "-i", "--",
@@ -140,18 +138,14 @@ def boot(name: str | None = None, *, private: bool = False, on_progress: Progres
             images=str(images),
             keep=_kept(),
             listeners={door: listener.fileno() for door, listener in listeners.items()},
-            urls={
-                door: f"http://127.0.0.1:{listener.getsockname()[1]}" for door, listener in listeners.items()
-            },
+            urls={door: f"http://127.0.0.1:{listener.getsockname()[1]}" for door, listener in listeners.items()},
             status_fd=status_write,
             lifeline_fd=lifeline_read if private else -1,
         )
         process = _spawn(settings, name)
         os.set_blocking(status_read, False)
         try:
-            outputs = _await_ready(
-                process, status_read, status_write, on_progress, _run_folder() / f"{name}.log"
-            )
+            outputs = _await_ready(process, status_read, status_write, on_progress, _run_folder() / f"{name}.log")
         except BaseException:
             _kill(process.pid)
             process.wait()

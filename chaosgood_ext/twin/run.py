@@ -23,9 +23,7 @@ def run(argv: Sequence[str], *, input: str | None = None, timeout_s: float = 10)
     longer than `timeout_s` (status -9).
     """
     try:
-        done = subprocess.run(
-            argv, input=input, text=True, capture_output=True, timeout=timeout_s, check=False
-        )
+        done = subprocess.run(argv, input=input, text=True, capture_output=True, timeout=timeout_s, check=False)
     except subprocess.TimeoutExpired as late:
         raise CommandError(argv, -9, f"no answer within {timeout_s:g} s") from late
     except OSError as cause:

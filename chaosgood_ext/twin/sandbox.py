@@ -74,7 +74,7 @@ def main() -> None:
     settings = Settings.load(text)
     try:
         enclose(settings)
-        os.execvp("catatonit", ["catatonit", "--", sys.executable, "-m", "chaosgood_ext.twin.daemon", text])
+        os.execvp("catatonit", ["catatonit", "--", sys.executable, "-m", "chaosgood_ext.twin.daemon", text])  # noqa: S606
     except OSError as problem:
         line = {"error": f"The sandbox could not be made: {problem}.", "remedy": "Run `chaos doctor`."}
         os.write(settings.status_fd, (json.dumps(line) + "\n").encode())

@@ -1,0 +1,1 @@
+"""The fabric: cables between namespaces, and what decides whether a packet arrives."""

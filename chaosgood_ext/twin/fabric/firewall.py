@@ -109,12 +109,8 @@ class Network:
 def render_host(network: Network, address: str) -> str:
     """Render the nftables ruleset of the host at `address`; a host in no group can talk to nobody."""
     groups = [network.groups[i] for i in network.members.get(address, ()) if i in network.groups]
-    ingress = _unique(
-        line for group in groups for rule in group.ingress for line in _rule(network, rule, "saddr")
-    )
-    egress = _unique(
-        line for group in groups for rule in group.egress for line in _rule(network, rule, "daddr")
-    )
+    ingress = _unique(line for group in groups for rule in group.ingress for line in _rule(network, rule, "saddr"))
+    egress = _unique(line for group in groups for rule in group.egress for line in _rule(network, rule, "daddr"))
     open_to = ", ".join(UNFILTERED)
     return _table(
         "inet sg",
@@ -157,9 +153,7 @@ def render_router(network: Network) -> str:
 
 
 def _routes(table: RouteTable) -> Iterator[str]:
-    for route in sorted(
-        table.routes, key=lambda r: ipaddress.ip_network(r.destination).prefixlen, reverse=True
-    ):
+    for route in sorted(table.routes, key=lambda r: ipaddress.ip_network(r.destination).prefixlen, reverse=True):
         if ipaddress.ip_network(route.destination).version == 4:
             yield f"ip daddr {route.destination} {'drop' if route.target == 'blackhole' else 'return'}"
 
@@ -191,9 +185,7 @@ def _ports(protocol: str, from_port: int | None, to_port: int | None) -> str:
         return f"meta l4proto {name}"
     if from_port in (None, -1) or (from_port == 0 and to_port in (None, 0, 65535)):
         return f"meta l4proto {name}"
-    return (
-        f"{name} dport {from_port}" if to_port in (None, from_port) else f"{name} dport {from_port}-{to_port}"
-    )
+    return f"{name} dport {from_port}" if to_port in (None, from_port) else f"{name} dport {from_port}-{to_port}"
 
 
 def _unique(lines: Iterable[str]) -> list[str]:

@@ -1,0 +1,1 @@
+"""Hosts: namespaces with a disk, units and figures of their own."""

@@ -51,8 +51,6 @@ def _disabled(override: object) -> bool:
 def _replaced(name: str, text: str, override: object) -> str:
     for change in override if isinstance(override, list) else []:
         if text.count(change["find"]) != 1:
-            raise BadInput(
-                f"twin-overrides.json: {name}: {change['find']!r} does not stand there exactly once."
-            )
+            raise BadInput(f"twin-overrides.json: {name}: {change['find']!r} does not stand there exactly once.")
         text = text.replace(change["find"], change["replace"])
     return text

@@ -136,9 +136,7 @@ class Host:
 class Hosts:
     """All hosts; makes and removes them, finds them by name or alias, and guards them. Safe to use from any thread."""
 
-    def __init__(
-        self, fabric: Fabric, supervisor: Supervisor, base: Path, environment: Mapping[str, str]
-    ) -> None:
+    def __init__(self, fabric: Fabric, supervisor: Supervisor, base: Path, environment: Mapping[str, str]) -> None:
         self._fabric = fabric
         self._supervisor = supervisor
         self._base = base
@@ -148,7 +146,7 @@ class Hosts:
         self._lock = threading.RLock()
 
     def create(self, spec: HostSpec) -> Host:
-        """Make a host: namespace, files, cable, rulesets, then the units of its tier. Nothing can reach it before its rules stand."""
+        """Make a host: namespace, files, rules, cable, then its tier's units; nothing reaches it before its rules stand."""
         namespace = open_namespace(spec.name, spec.hostname, self._base)
         host = Host(spec, namespace, self._supervisor, self._environment)
         try:

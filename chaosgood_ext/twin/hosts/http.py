@@ -7,9 +7,7 @@ import http.client
 from chaosgood_ext.twin.hosts.hosts import Host
 
 
-def get(
-    host: Host, address: str, port: int, path: str, *, name: str = "", timeout_s: float = 2.0
-) -> tuple[int, bytes]:
+def get(host: Host, address: str, port: int, path: str, *, name: str = "", timeout_s: float = 2.0) -> tuple[int, bytes]:
     """GET `path` from `address`:`port` out of `host`'s network namespace; return status and body.
 
     `name` is the Host header. Raises :class:`OSError` or :class:`http.client.HTTPException` where no answer came.

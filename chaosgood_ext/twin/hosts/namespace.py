@@ -58,7 +58,7 @@ def script(hostname: str, folder: str) -> str:
             for top in ("etc", "var")
         ),
         f"mount --bind {own}/log /var/log",
-        f"mount --bind {own}/tmp /tmp",
+        f"mount --bind {own}/tmp /tmp",  # noqa: S108
         f"mount --bind {own}/home {HOME}",
         f"mount --bind {own}/shm /dev/shm",
         f"mount --bind {own}/run /run",

@@ -34,8 +34,8 @@ def parse(name: str, text: str) -> Unit:
     """
     keys: dict[str, list[str]] = {}
     section = ""
-    for number, line in enumerate(text.replace("\\\n", " ").splitlines(), 1):
-        line = line.strip()
+    for number, raw in enumerate(text.replace("\\\n", " ").splitlines(), 1):
+        line = raw.strip()
         if not line or line[0] in "#;":
             continue
         if line.startswith("[") and line.endswith("]"):
@@ -65,10 +65,7 @@ def parse(name: str, text: str) -> Unit:
         exec_start=tuple(_words(keys["ExecStart"][0])),
         exec_start_pre=(*directories, *(tuple(_words(value)) for value in keys.get("ExecStartPre", []))),
         environment=dict(
-            word.split("=", 1)
-            for value in keys.get("Environment", [])
-            for word in shlex.split(value)
-            if "=" in word
+            word.split("=", 1) for value in keys.get("Environment", []) for word in shlex.split(value) if "=" in word
         ),
         environment_files=tuple(keys.get("EnvironmentFile", [])),
         restart=_last(keys, "Restart", "no"),
