@@ -24,7 +24,7 @@ from chaosgood_ext.twin.fabric.fabric import RESOLVERS, Fabric
 from chaosgood_ext.twin.hosts import http as inside
 from chaosgood_ext.twin.hosts.figures import Figures
 from chaosgood_ext.twin.hosts.files import STACK
-from chaosgood_ext.twin.hosts.hosts import Hosts
+from chaosgood_ext.twin.hosts.hosts import PATH, Host, Hosts
 from chaosgood_ext.twin.hosts.model import HostSpec
 from chaosgood_ext.twin.hosts.namespace import HOME
 from chaosgood_ext.twin.hosts.supervisor import Supervisor
@@ -33,6 +33,7 @@ from chaosgood_ext.twin.sandbox import BASE, Settings
 logger = logging.getLogger("chaosgood.twin")
 
 STATUS = BASE / "status.json"
+EDGE = "shop.chaosgood.internal"
 INTERNET = HostSpec("internet", "internet", "203.0.113.10", guarded=False)
 READY_WITHIN_S = 60.0
 _STATUS_PERIOD_S = 0.5
@@ -91,24 +92,21 @@ class Twin:
             name=self.settings.name, endpoint_url=self.settings.urls["aws"], urls=self.settings.urls
         )
         self.give_credentials()
-        edge = "shop.chaosgood.internal"
+
+        def internet() -> Host | None:
+            return self.hosts.get("internet")
+
+        def monitoring() -> Host | None:
+            return self.hosts.get("monitoring")
+
+        def edge() -> tuple[str, int] | None:
+            return next(((address, 80) for address in self.resolver.addresses(EDGE)), None)
+
         open_doors(
             [
-                Door(
-                    "application",
-                    self.listener("application"),
-                    lambda: self.hosts.get("internet"),
-                    lambda: next(((address, 80) for address in self.resolver.addresses(edge)), None),
-                ),
-                *(
-                    Door(
-                        name,
-                        self.listener(name),
-                        lambda: self.hosts.get("monitoring"),
-                        lambda port=port: ("127.0.0.1", port),
-                    )  # type: ignore[misc]
-                    for name, port in (("prometheus", 9090), ("alertmanager", 9093))
-                ),
+                Door("application", self.listener("application"), internet, edge),
+                Door("prometheus", self.listener("prometheus"), monitoring, lambda: ("127.0.0.1", 9090)),
+                Door("alertmanager", self.listener("alertmanager"), monitoring, lambda: ("127.0.0.1", 9093)),
             ]
         )
         return self.outputs
@@ -144,8 +142,8 @@ class Twin:
             lacking.append("Prometheus")
         if not lacking and internet is not None:
             try:
-                address = next(iter(self.resolver.addresses("shop.chaosgood.internal")), "")
-                status, _ = inside.get(internet, address, 80, "/", name="shop.chaosgood.internal")
+                address = next(iter(self.resolver.addresses(EDGE)), "")
+                status, _ = inside.get(internet, address, 80, "/", name=EDGE)
                 if status != 200:
                     lacking.append(f"a good journey (the shop answers {status})")
             except (OSError, http.client.HTTPException) as problem:
@@ -196,8 +194,6 @@ def boot(settings: Settings) -> tuple[dict[str, Any], Twin]:
 
 
 def _host_environment() -> dict[str, str]:
-    from chaosgood_ext.twin.hosts.hosts import PATH
-
     return {"PATH": f"/home/admin/bin:/usr/lib/postgresql/15/bin:{PATH}"}
 
 

@@ -146,7 +146,7 @@ class Hosts:
         self._lock = threading.RLock()
 
     def create(self, spec: HostSpec) -> Host:
-        """Make a host: namespace, files, rules, cable, then its tier's units; nothing reaches it before its rules stand."""
+        """Make a host: namespace, files, rules, cable, then its tier's units; guarded from the start."""
         namespace = open_namespace(spec.name, spec.hostname, self._base)
         host = Host(spec, namespace, self._supervisor, self._environment)
         try:
