@@ -1,0 +1,37 @@
+"""What every command shares: how errors end it, and how tables look."""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+import traceback
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+from chaosgood_ext.errors import ChaosGoodError
+
+
+@contextmanager
+def reported() -> Iterator[None]:
+    """Turn an expected error into one line on stderr and its exit status, and our own defect into status 3."""
+    try:
+        yield
+    except ChaosGoodError as error:
+        print(f"Error: {error}", file=sys.stderr)
+        sys.exit(error.exit_status)
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except Exception:  # noqa: BLE001 - the last resort of a command: nothing may end in a traceback
+        with tempfile.NamedTemporaryFile("w", prefix="chaosgood-", suffix=".log", delete=False) as log:
+            traceback.print_exc(file=log)
+        print(f"Error: this is a defect of Chaotic Good; please report it with {log.name}", file=sys.stderr)
+        sys.exit(3)
+
+
+def table(headers: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Lay out `rows` under `headers`, each column as wide as its widest cell."""
+    lines = [headers, *rows]
+    widths = [max(len(line[column]) for line in lines) for column in range(len(headers))]
+    return "\n".join(
+        "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines
+    )
