@@ -77,7 +77,10 @@ class Twin:
         self.figures = Figures(self.hosts)
         self.figures.start()
         self.outputs: dict[str, Any] = {}
-        from chaosgood_ext.twin.cloud import Cloud  # takes most of a second to import: the hosts come first
+        from chaosgood_ext.twin.cloud.one_region import keep_only
+
+        keep_only(topology["region"])
+        from chaosgood_ext.twin.services import Cloud  # takes most of a second to import: the hosts come first
 
         self.cloud = Cloud(self.hosts, self.resolver, topology, images=Path(settings.images))
 

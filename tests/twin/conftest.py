@@ -1,0 +1,60 @@
+"""One real twin for all the contract tests; each test leaves it as it found it."""
+
+from __future__ import annotations
+
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import boto3
+import pytest
+
+from chaosgood_ext.twin import launcher
+from chaosgood_ext.twin.launcher import RunningTwin
+
+
+@pytest.fixture(scope="session")
+def twin(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningTwin]:
+    running = launcher.boot(private=True)
+    yield running
+    launcher.shut_down(running)
+
+
+@pytest.fixture(scope="session")
+def resources(twin: RunningTwin) -> dict[str, str]:
+    return dict(twin.outputs["resources"])
+
+
+@pytest.fixture(scope="session")
+def client(twin: RunningTwin) -> Callable[[str], Any]:
+    keys = twin.outputs["credentials"]["player"]
+    session = boto3.Session(
+        keys["access_key_id"], keys["secret_access_key"], keys["session_token"], twin.outputs["region"]
+    )
+    return lambda service: session.client(service, endpoint_url=twin.outputs["endpoint_url"])
+
+
+@pytest.fixture(scope="session")
+def on(twin: RunningTwin) -> Callable[..., subprocess.CompletedProcess[str]]:
+    """Run a bash script on a host, as `chaos shell HOST -- …` does."""
+
+    def run(host: str, script: str, timeout_s: float = 30) -> subprocess.CompletedProcess[str]:
+        argv = twin.argv_in(host, ["bash", "-c", script])
+        return subprocess.run(argv, capture_output=True, text=True, timeout=timeout_s, stdin=subprocess.DEVNULL)
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def eventually() -> Callable[..., Any]:
+    """Wait for a condition to return something true, and return that."""
+
+    def wait(condition: Callable[[], Any], within_s: float = 10, what: str = "") -> Any:
+        deadline = time.monotonic() + within_s
+        while not (found := condition()):
+            assert time.monotonic() < deadline, f"not within {within_s:g} s: {what or condition}"
+            time.sleep(0.02)
+        return found
+
+    return wait
