@@ -142,9 +142,7 @@ def installed_packages(dpkg_status: str) -> set[str]:
     """Names of the packages that a dpkg status file counts as installed (removed ones stay listed there)."""
     return {
         match["name"]
-        for match in re.finditer(
-            r"^Package: (?P<name>\S+)\nStatus: \S+ \S+ installed$", dpkg_status, re.MULTILINE
-        )
+        for match in re.finditer(r"^Package: (?P<name>\S+)\nStatus: \S+ \S+ installed$", dpkg_status, re.MULTILINE)
     }
 
 
@@ -249,16 +247,20 @@ class _Apt:
 
     def closure(self, packages: Sequence[str]) -> set[str]:
         """Everything that the packages need, directly or not."""
-        kinds = [
-            f"--no-{kind}"
-            for kind in ("recommends", "suggests", "conflicts", "breaks", "replaces", "enhances")
-        ]
+        kinds = [f"--no-{kind}" for kind in ("recommends", "suggests", "conflicts", "breaks", "replaces", "enhances")]
         printed = self._run("apt-cache", "depends", "--recurse", *kinds, *packages)
         return {line for line in printed.splitlines() if line and line[0] not in " |<"}
 
     def _install(self, *arguments: str) -> str:
         return self._run(
-            "apt-get", "install", "--quiet=2", "--yes", "--no-install-recommends", "--no-upgrade", *arguments
+            "apt-get",
+            "install",
+            "--quiet=2",
+            "--yes",
+            "--no-install-recommends",
+            "--no-upgrade",
+            "--fix-broken",
+            *arguments,
         )
 
     def _run(self, program: str, *arguments: str) -> str:
