@@ -11,9 +11,10 @@ import threading
 import types
 
 from . import logs
+from .errors import SettingsError
 from .pool import Pool
 from .serving import serve
-from .settings import Settings, SettingsError
+from .settings import Settings
 from .store import Store
 from .web import create_app
 

@@ -25,6 +25,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.pool import QueuePool
 
 from . import metrics
+from .errors import DatabaseUnavailable
 from .settings import Settings
 
 Connection = psycopg.Connection[Any]
@@ -48,16 +49,9 @@ _PHRASES = (
     ("starting up", "starting_up"),
     ("shutting down", "shutting_down"),
     ("timeout expired", "connect_timeout"),
+    ("does not exist", "no_such_database"),
 )
-
-
-class DatabaseUnavailable(Exception):
-    """The database could not be used; `kind` is one of few words, `cause` a sentence for the log."""
-
-    def __init__(self, kind: str, cause: str) -> None:
-        self.kind = kind
-        self.cause = cause
-        super().__init__(f"{kind}: {cause}")
+KINDS = frozenset(kind for _, kind in (*_KINDS, *_PHRASES)) | {"connection_lost"}
 
 
 def classify(error: Exception) -> DatabaseUnavailable:
@@ -78,13 +72,16 @@ class Pool:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._pool = QueuePool(
-            self._connect,
+            self._connect,  # type: ignore[arg-type]  # psycopg's connection is one, in wider types
             pool_size=settings.pool_size,
             max_overflow=0,
             timeout=settings.pool_wait_s,
         )
         event.listen(self._pool, "connect", self._stamp_expiry)
         event.listen(self._pool, "checkout", self._refuse_expired)
+        for kind in KINDS:
+            # A rate needs a series that was there before the first error.
+            metrics.DATABASE_ERRORS.labels(kind)
         metrics.POOL_SIZE.set(settings.pool_size)
         metrics.POOL_CONNECTIONS.labels("in_use").set_function(self._pool.checkedout)
         metrics.POOL_CONNECTIONS.labels("idle").set_function(self._pool.checkedin)

@@ -6,8 +6,8 @@ import threading
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from waitress.server import create_server
-from waitress.task import ThreadedTaskDispatcher
+from waitress.server import create_server  # type: ignore[import-untyped]
+from waitress.task import ThreadedTaskDispatcher  # type: ignore[import-untyped]
 
 from . import metrics
 from .web import REFUSED
@@ -71,5 +71,5 @@ def serve(app: WSGIApplication, *, port: int, limit: int, on_ready: Callable[[in
         channel_timeout=75,  # longer than a load balancer keeps an idle connection, so that it never races a close
         clear_untrusted_proxy_headers=False,
     )
-    on_ready(server.effective_port)
+    on_ready(int(server.effective_port))
     server.run()

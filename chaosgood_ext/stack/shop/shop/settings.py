@@ -6,11 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
+from .errors import SettingsError
+
 Number = TypeVar("Number", int, float)
-
-
-class SettingsError(Exception):
-    """A variable is missing or unusable; the message is one sentence for whoever started the shop."""
 
 
 @dataclass(frozen=True)

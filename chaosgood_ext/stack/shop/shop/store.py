@@ -9,24 +9,13 @@ from datetime import datetime
 from importlib import resources
 
 from . import metrics
-from .pool import DatabaseUnavailable, Pool
+from .errors import DatabaseUnavailable, NoSuchOrder, NoSuchProduct, OutOfStock
+from .pool import Pool
 
 MOST_PER_ORDER = 10
 RESTOCK_BELOW = 100
 RESTOCK_QUANTITY = 1000
 _MIGRATION_LOCK = 0x5A0F
-
-
-class NoSuchProduct(Exception):
-    """The shop has no product with this id."""
-
-
-class NoSuchOrder(Exception):
-    """The shop has no order with this id."""
-
-
-class OutOfStock(Exception):
-    """There are fewer left than were ordered."""
 
 
 @dataclass(frozen=True)
@@ -66,7 +55,7 @@ class Store:
         sql = resources.files(__package__).joinpath("schema.sql").read_text(encoding="utf-8")
         with self._pool.transaction("migrate") as connection:
             connection.execute("SELECT pg_advisory_xact_lock(%s)", [_MIGRATION_LOCK])
-            connection.execute(sql)  # type: ignore[arg-type]  # from our own package, not from a user
+            connection.execute(sql)
         self._migrated.set()
 
     def keep_migrating(self, pause_s: float = 0.25) -> None:

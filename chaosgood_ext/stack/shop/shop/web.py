@@ -13,9 +13,9 @@ from werkzeug.exceptions import BadRequest, Conflict, HTTPException, InternalSer
 from werkzeug.wrappers import Response as AnyResponse
 
 from . import metrics
+from .errors import DatabaseUnavailable, NoSuchOrder, NoSuchProduct, OutOfStock
 from .logs import log
-from .pool import DatabaseUnavailable
-from .store import MOST_PER_ORDER, NoSuchOrder, NoSuchProduct, OutOfStock, Store
+from .store import MOST_PER_ORDER, Store
 
 _NOT_LOGGED = {"/health", "/metrics"}
 # Set in the WSGI environment of a request that must be turned away without any work.
