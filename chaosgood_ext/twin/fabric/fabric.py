@@ -18,6 +18,8 @@ from chaosgood_ext.twin.run import Runner, run
 GATEWAY = "169.254.1.1"
 RESOLVERS = ("10.0.0.2", "169.254.169.253")
 """The Amazon DNS server's addresses inside a VPC whose CIDR block is 10.0.0.0/16."""
+METADATA = "169.254.169.254"
+"""The instance metadata service's address."""
 
 
 class Fabric:
@@ -33,7 +35,7 @@ class Fabric:
 
     def build_router(self, vpc_cidr: str) -> None:
         """Bring up loopback with the resolver's addresses, and the blackhole behind every host."""
-        addresses = "".join(f"addr add {address}/32 dev lo\n" for address in RESOLVERS)
+        addresses = "".join(f"addr add {address}/32 dev lo\n" for address in (*RESOLVERS, METADATA))
         self._run(
             ["ip", "-batch", "-"],
             input=f"link set lo up\n{addresses}route add blackhole {vpc_cidr} metric 9999\n",
