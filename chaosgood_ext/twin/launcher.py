@@ -27,7 +27,7 @@ import psutil
 
 from chaosgood_ext.errors import BadInput, MachineError, TwinError
 from chaosgood_ext.twin import cache, programs
-from chaosgood_ext.twin.sandbox import Settings
+from chaosgood_ext.twin.sandbox import PATH, Settings
 
 DOORS = ("aws", "application", "prometheus", "alertmanager")
 _BOOT_DEADLINE_S = 90.0
@@ -277,13 +277,13 @@ def _spawn(settings: Settings, name: str) -> subprocess.Popen[bytes]:
     environment = {
         key: value
         for key, value in os.environ.items()
-        if key in ("PATH", "LANG", "CHAOSGOOD_CACHE", "PYTHONDONTWRITEBYTECODE")
+        if key in ("LANG", "CHAOSGOOD_CACHE", "PYTHONDONTWRITEBYTECODE")
     }
     with (_run_folder() / f"{name}.log").open("wb") as log:
         return subprocess.Popen(
             [*_UNSHARE, sys.executable, "-m", "chaosgood_ext.twin.sandbox", settings.dump()],
             pass_fds=descriptors, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
-            env={**environment, "HOME": "/home/admin"}, cwd="/",
+            env={**environment, "PATH": PATH, "HOME": "/home/admin"}, cwd="/",
         )  # fmt: skip
 
 

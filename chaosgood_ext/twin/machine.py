@@ -18,6 +18,7 @@ import psutil
 from chaosgood_ext.errors import CommandError, MachineError
 from chaosgood_ext.twin import cache, programs
 from chaosgood_ext.twin.run import Runner, run
+from chaosgood_ext.twin.sandbox import PATH
 
 MEMORY_MIB = 1024
 """What should be free: a whole idle twin is some 600 MiB, and a game brings its own load."""
@@ -267,7 +268,7 @@ def _try_all(tree: str, run: Runner) -> tuple[dict[str, str], set[str]]:
 def _try(script: str, tree: str, run: Runner) -> str:
     """Run `script` as root of new namespaces; return the last thing said when it fails, else nothing."""
     try:
-        run(["env", f"TREE={tree}", "LC_ALL=C", *_SANDBOX, script])
+        run(["env", f"PATH={PATH}", f"TREE={tree}", "LC_ALL=C", *_SANDBOX, script])
     except CommandError as error:
         return (error.output.strip().splitlines() or [f"status {error.status}"])[-1]
     return ""

@@ -20,6 +20,9 @@ from chaosgood_ext.twin import kernel
 BASE = Path("/run/twin")
 """Where the twin keeps its state, on a tmpfs inside the sandbox."""
 
+PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+"""Where programs are looked for inside: a plain user's own search path often lacks the sbin folders."""
+
 _COVERED = ("/run", "/tmp", "/home", "/root", "/dev/shm", "/mnt", "/media")  # noqa: S108
 
 
