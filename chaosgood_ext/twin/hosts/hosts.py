@@ -171,7 +171,8 @@ class Hosts:
         if spec.guarded:
             self._fabric.guard_host(network, spec.name, namespace.pid, spec.address)
         for unit in disk.units:
-            host.start(unit)
+            if all(host.path(path).exists() for path in unit.condition_paths):
+                host.start(unit)
         return host
 
     def destroy(self, name: str) -> None:

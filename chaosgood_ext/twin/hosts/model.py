@@ -32,7 +32,8 @@ class Unit:
 
     `restart` is `always`, `on-failure` or `no`. `nested_uid` runs it as that user id in a user namespace of its
     own, for programs that refuse to be root. Standard output and error go to `log_path`
-    (`/var/log/<name>.log` when empty). `stop_signal` ends it.
+    (`/var/log/<name>.log` when empty). `stop_signal` ends it. Where one of `condition_paths` does not exist on the
+    host, the unit is not started there with the others of its tier.
     """
 
     name: str
@@ -47,3 +48,4 @@ class Unit:
     log_path: str = ""
     stop_signal: str = "SIGTERM"
     description: str = ""
+    condition_paths: tuple[str, ...] = ()

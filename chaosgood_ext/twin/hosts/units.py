@@ -13,7 +13,7 @@ from chaosgood_ext.errors import BadInput
 from chaosgood_ext.twin.hosts.model import Unit
 
 _UNDERSTOOD = {
-    "Unit": {"Description", "Documentation", "After", "Wants", "Requires", "Before"},
+    "Unit": {"Description", "Documentation", "After", "Wants", "Requires", "Before", "ConditionPathExists"},
     "Service": {
         "Type", "User", "Group", "ExecStart", "ExecStartPre", "ExecReload", "Restart", "RestartSec", "Environment",
         "EnvironmentFile", "WorkingDirectory", "KillSignal", "KillMode", "LimitNOFILE", "StateDirectory",
@@ -71,6 +71,7 @@ def parse(name: str, text: str) -> Unit:
         restart=_last(keys, "Restart", "no"),
         restart_delay_s=_seconds(_last(keys, "RestartSec", "100ms")),
         working_directory=_last(keys, "WorkingDirectory", "/"),
+        condition_paths=tuple(keys.get("ConditionPathExists", [])),
         stop_signal=_last(keys, "KillSignal", "SIGTERM"),
     )
 
