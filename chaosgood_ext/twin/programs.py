@@ -33,6 +33,7 @@ from chaosgood_ext.twin import cache
 PACKAGES = (
     # what the tiers run
     "nginx",
+    "libnginx-mod-http-headers-more-filter",  # for a load balancer's own answers
     "postgresql-15",
     "postgresql-client-15",
     "prometheus",
