@@ -1,0 +1,1 @@
+"""What prints the performance table: `make bench`, one module a group of figures that are measured together."""
