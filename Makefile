@@ -49,7 +49,7 @@ lock: ## resolve setup.cfg anew into requirements/ (needs uv on PATH); UPGRADE=-
 	echo 'uv' | $(LOCK) $(UPGRADE) - -o requirements/uv.txt
 
 clean: ## remove what was made in this clone (the cache folder stays)
-	rm -rf .venv .tools build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
+	rm -rf .venv build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # A Python that went away leaves a dangling link here, which make takes for a missing file.
