@@ -68,6 +68,8 @@ def serve(app: WSGIApplication, *, port: int, limit: int, on_ready: Callable[[in
         _dispatcher=dispatcher,
         ident="shop",
         backlog=256,
+        connection_limit=1000,  # idle ones of load balancers count as well
+        asyncore_use_poll=True,  # select(2) cannot watch that many
         channel_timeout=75,  # longer than a load balancer keeps an idle connection, so that it never races a close
         clear_untrusted_proxy_headers=False,
     )
