@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from chaosgood_ext.errors import MachineError
-from chaosgood_ext.twin import programs
+from chaosgood_ext.twin import apt, programs
 
 BOOKWORM = 'ID=debian\nVERSION_ID="12"\nVERSION_CODENAME=bookworm\n'
 
@@ -40,53 +40,6 @@ class TestTreeName:
     def test_an_update_of_the_same_release_is_the_same_tree(self) -> None:
         newer = BOOKWORM + 'PRETTY_NAME="Debian GNU/Linux 12.9"\n'
         assert programs.tree_name(["a"], newer, "x86_64") == programs.tree_name(["a"], BOOKWORM, "x86_64")
-
-
-def test_a_package_that_was_removed_but_not_purged_does_not_count_as_installed() -> None:
-    status = (
-        "Package: nginx\nStatus: install ok installed\nVersion: 1\n\n"
-        "Package: prometheus\nStatus: deinstall ok config-files\nVersion: 2\n\n"
-        "Package: jq\nStatus: hold ok installed\nVersion: 3\n"
-    )
-    assert programs.installed_packages(status) == {"nginx", "jq"}
-
-
-def test_the_plan_is_read_from_what_apt_would_fetch() -> None:
-    printed = (
-        "Reading package lists...\n"
-        "'http://mirror/pool/n/nginx_1.22.1-9+deb12u11_amd64.deb' nginx_1.22.1-9+deb12u11_amd64.deb 532468 SHA256:ab\n"
-    )
-    assert programs.planned_downloads(printed) == [
-        programs.Download(
-            "nginx",
-            "http://mirror/pool/n/nginx_1.22.1-9+deb12u11_amd64.deb",
-            "nginx_1.22.1-9+deb12u11_amd64.deb",
-            532468,
-        )
-    ]
-
-
-@pytest.mark.parametrize(
-    ("said", "expected"),
-    [
-        ("E: Unable to locate package mtail\nE: Unable to locate package lnav", "do not have lnav, mtail"),
-        ("E: Package 'postgresql-15' has no installation candidate", "do not have postgresql-15"),
-        (
-            "E: Unable to locate package nginx\nW: Failed to fetch http://mirror/InRelease  "
-            "Temporary failure resolving 'mirror'",
-            "no package mirror answers",
-        ),
-        ("E: Failed to fetch http://mirror/a.deb  404  Not Found [IP: 1.2.3.4 80]", "404  Not Found"),
-        ("a.deb: tar: usr/bin/a: Cannot write: No space left on device", "is full"),
-        ("E: You don't have enough free space in /c/.", "is full"),
-        ("E: dpkg was interrupted, you must manually run 'dpkg --configure -a'", "dpkg --configure -a"),
-        ("", "it said nothing"),
-    ],
-)
-def test_a_failure_is_told_in_a_sentence_with_a_remedy(said: str, expected: str) -> None:
-    error = programs.diagnose(said)
-    assert expected in error.what
-    assert error.remedy
 
 
 Mirror = Callable[..., None]
@@ -160,7 +113,7 @@ def test_a_second_call_asks_nobody(mirror: Mirror, monkeypatch: pytest.MonkeyPat
     told: list[str] = []
     first = programs.ensure(told.append, ["cg-test"])
     assert len(told) == 3
-    monkeypatch.setattr(programs.subprocess, "run", None)
+    monkeypatch.setattr(apt.subprocess, "run", None)
     assert programs.ensure(told.append, ["cg-test"]) == first
     assert len(told) == 3
 
@@ -209,7 +162,8 @@ def test_a_tree_that_counted_on_a_package_since_uninstalled_is_made_anew(
     mirror("cg-test", {"usr/bin/cg": "tool"}, depends="cg-base")
     mirror("cg-base", {"usr/lib/cg-base": "base"})
     status = tmp_path / "status"
-    monkeypatch.setattr(programs, "_DPKG_STATUS", status)
+    monkeypatch.setattr(apt, "DPKG_STATUS", status)
+    monkeypatch.setattr(programs, "DPKG_STATUS", status)
     status.write_text(
         "Package: cg-base\nStatus: install ok installed\nVersion: 1\nArchitecture: all\n"
         "Maintainer: nobody <nobody@localhost>\nDescription: for a test\n\n"
