@@ -167,6 +167,7 @@ class Gate:
         self._target_port = target_port
         self._open = threading.Event()
         self._open.set()
+        self._drained = threading.Event()
         self._listener = socket.create_server(("127.0.0.1", 0), backlog=16)
         self._listener.settimeout(0.02)
         self.port = int(self._listener.getsockname()[1])
@@ -177,6 +178,7 @@ class Gate:
 
     def fall_silent(self) -> None:
         self._open.clear()
+        self._drained.clear()
         while not self._is_silent():
             filler = socket.socket()
             filler.setblocking(False)
@@ -188,12 +190,11 @@ class Gate:
             filler.close()
         self._fillers.clear()
         self._open.set()
-        while self._is_silent():
-            pass  # each attempt has a deadline of its own
+        assert self._drained.wait(5)
 
     def close(self) -> None:
-        self._closed = True
         self.open()
+        self._closed = True
         self._thread.join()
         self._listener.close()
 
@@ -210,8 +211,12 @@ class Gate:
         while not self._closed:
             if not self._open.wait(0.02):
                 continue
-            with suppress(OSError):
+            try:
                 client, _ = self._listener.accept()
+            except TimeoutError:
+                self._drained.set()
+                continue
+            with suppress(OSError):
                 server = socket.create_connection(("127.0.0.1", self._target_port))
                 for source, sink in ((client, server), (server, client)):
                     source.settimeout(None)
