@@ -8,8 +8,8 @@ from __future__ import annotations
 import base64
 import ipaddress
 import json
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from chaosgood_ext.twin.cloud import ACCOUNT_ID
@@ -19,16 +19,17 @@ ClientFactory = Callable[[str], Any]
 """Returns a boto3 client of the service of that name."""
 
 IMAGE = "chaosgood-host"
+_GRACE_PERIOD_S = 30
 _TRUST_ACCOUNT = {"AWS": f"arn:aws:iam::{ACCOUNT_ID}:root"}
 _TRUST_INSTANCE = {"Service": "ec2.amazonaws.com"}
 
 
 @dataclass(frozen=True)
 class Secrets:
-    """What the topology does not say: the database's master password, and PostgreSQL's parameters."""
+    """What the topology does not say: the master password, and the parameters of `parameter-group.json`."""
 
     database_password: str
-    database_parameters: Mapping[str, str] = field(default_factory=dict)
+    database_parameters: Sequence[Mapping[str, str]] = ()
 
 
 class Builder:
@@ -307,6 +308,7 @@ class Builder:
             cluster=wanted["cluster"],
             serviceName=service["name"],
             taskDefinition=definition["family"],
+            healthCheckGracePeriodSeconds=_GRACE_PERIOD_S,
             desiredCount=service["desired_count"],
             launchType="EC2",
             loadBalancers=[
@@ -403,8 +405,8 @@ class Builder:
 
     def _set_parameters(self, rds: Any, name: str) -> None:
         parameters = [
-            {"ParameterName": key, "ParameterValue": value, "ApplyMethod": "pending-reboot"}
-            for key, value in self._secrets.database_parameters.items()
+            {"ParameterName": one["name"], "ParameterValue": one["value"], "ApplyMethod": one["apply_method"]}
+            for one in self._secrets.database_parameters
         ]
         if parameters:
             rds.modify_db_parameter_group(DBParameterGroupName=name, Parameters=parameters)

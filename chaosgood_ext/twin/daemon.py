@@ -80,7 +80,7 @@ class Twin:
         from chaosgood_ext.twin.cloud.one_region import keep_only
 
         keep_only(topology["region"])
-        from chaosgood_ext.twin.services import Cloud  # takes most of a second to import: the hosts come first
+        from chaosgood_ext.twin.services.cloud import Cloud  # takes most of a second to import: the hosts come first
 
         self.cloud = Cloud(self.hosts, self.resolver, topology, images=Path(settings.images))
 

@@ -74,6 +74,11 @@ class Host:
         supervised = self._supervisor.get(self.spec.name, unit_name)
         return bool(supervised and supervised.process and supervised.process.poll() is None)
 
+    def exit_status(self, unit_name: str) -> int | None:
+        """How the unit's program ended (negative: by that signal); None while it runs, or where it never did."""
+        supervised = self._supervisor.get(self.spec.name, unit_name)
+        return supervised.process.poll() if supervised and supervised.process else None
+
     def units(self) -> list[tuple[str, bool, int]]:
         """Name, whether it runs, and how often it was restarted, of each unit."""
         return [

@@ -1,0 +1,130 @@
+"""Reads load balancers and target groups out of moto's state. Hold the tap's lock."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from chaosgood_ext.twin.services import interfaces
+from chaosgood_ext.twin.services.elb_model import Action, HealthCheck, Listener, LoadBalancer, Target, TargetGroup
+
+if TYPE_CHECKING:
+    from moto.elbv2.models import FakeLoadBalancer, FakeTargetGroup
+
+    from chaosgood_ext.twin.cloud.state import State
+
+# A check may take this long whatever the time scale: the machine does not get faster with it.
+_LEAST_TIMEOUT_S = 1.0
+
+
+def interface_name(arn: str) -> str:
+    """The description of the network interface of a load balancer, as ELB writes it."""
+    return "ELB " + arn.partition("loadbalancer/")[2]
+
+
+def describe_balancers(state: State) -> list[LoadBalancer]:
+    """Return all load balancers, each with an address; interfaces of those that are gone are removed."""
+    balancers = [_balancer(state, balancer) for balancer in state.elbv2.load_balancers.values()]
+    names = {interface_name(balancer.arn) for balancer in balancers}
+    for eni in list(state.ec2.enis.values()):
+        if eni.description.startswith("ELB app/") and eni.description not in names:
+            interfaces.remove(state.ec2, eni.description)
+    return balancers
+
+
+def _balancer(state: State, balancer: FakeLoadBalancer) -> LoadBalancer:
+    tags = state.elbv2.tagging_service.get_tag_dict_for_resource(balancer.arn)
+    eni = interfaces.ensure(
+        state.ec2,
+        interface_name(balancer.arn),
+        balancer.subnets[0].id,
+        balancer.security_groups,
+        public=balancer.scheme == "internet-facing",
+    )
+    listeners = [Listener(int(one.port), _action(one.default_actions)) for one in balancer.listeners.values()]
+    return LoadBalancer(
+        arn=balancer.arn,
+        name=balancer.name,
+        tier=tags.get("tier", ""),
+        address=str(eni.private_ip_address),
+        idle_timeout_s=int(balancer.attrs.get("idle_timeout.timeout_seconds", 60)),
+        listeners=tuple(sorted(listeners, key=lambda listener: listener.port)),
+    )
+
+
+def _action(actions: list[Any]) -> Action:
+    if not actions:
+        return Action("none")
+    data: dict[str, Any] = actions[-1].data
+    kind = str(data.get("Type", "")).lower()
+    if kind == "fixed-response":
+        said = data.get("FixedResponseConfig", {})
+        return Action(
+            kind,
+            status=int(said.get("StatusCode", 503)),
+            content_type=said.get("ContentType") or "text/plain",
+            body=said.get("MessageBody") or "",
+        )
+    if kind == "redirect":
+        return Action(kind, status=_redirect_status(data), location=_location(data.get("RedirectConfig", {})))
+    groups = data.get("ForwardConfig", {}).get("TargetGroups", [{}])
+    return Action("forward", data.get("TargetGroupArn") or groups[0].get("TargetGroupArn", ""))
+
+
+def _redirect_status(data: dict[str, Any]) -> int:
+    return int(str(data.get("RedirectConfig", {}).get("StatusCode", "HTTP_302")).removeprefix("HTTP_"))
+
+
+def _location(said: dict[str, str]) -> str:
+    """Return the location of a redirect in nginx's variables."""
+    template = (
+        f"{said.get('Protocol', '#{protocol}').lower()}://{said.get('Host', '#{host}')}:{said.get('Port', '#{port}')}"
+        f"{said.get('Path', '/#{path}')}?{said.get('Query', '#{query}')}"
+    )
+    for name, variable in {
+        "#{protocol}": "$scheme", "#{host}": "$host", "#{port}": "$server_port", "/#{path}": "$uri",
+        "?#{query}": "$is_args$args",
+    }.items():  # fmt: skip
+        template = template.replace(name, variable)
+    return template
+
+
+def describe_groups(state: State, time_scale: float) -> dict[str, TargetGroup]:
+    """Return all target groups by ARN; durations are divided by `time_scale`."""
+    return {arn: _group(state, group, time_scale) for arn, group in state.elbv2.target_groups.items()}
+
+
+def _group(state: State, group: FakeTargetGroup, time_scale: float) -> TargetGroup:
+    targets = tuple(Target(str(key[0]), int(key[1])) for key in group.targets)
+    addresses, invalid = {}, set()
+    for target in targets:
+        instance = state.ec2.get_instance_by_id(target.id) if target.id.startswith("i-") else None
+        if instance is None:
+            addresses[target.id] = "" if target.id.startswith("i-") else target.id
+            continue
+        addresses[target.id] = instance.private_ip or ""
+        if instance.state in ("stopping", "stopped"):
+            invalid.add(target.id)
+    return TargetGroup(
+        arn=group.arn,
+        name=group.name,
+        check=_check(group, time_scale),
+        targets=targets,
+        addresses=tuple(addresses.items()),
+        invalid=frozenset(invalid),
+        deregistration_delay_s=int(str(group.attributes["deregistration_delay.timeout_seconds"])) / time_scale,
+    )
+
+
+def _check(group: FakeTargetGroup, time_scale: float) -> HealthCheck:
+    port = str(group.health_check_port)
+    timeout_s = float(group.health_check_timeout_seconds or 5)
+    return HealthCheck(
+        enabled=bool(group.health_check_enabled),
+        path=group.health_check_path or "/",
+        port=int(port) if port.isdigit() else None,
+        matcher=str(group.matcher.get("HttpCode", "200")),
+        interval_s=float(group.health_check_interval_seconds or 30) / time_scale,
+        timeout_s=max(timeout_s / time_scale, min(timeout_s, _LEAST_TIMEOUT_S)),
+        healthy_threshold=int(group.healthy_threshold_count),
+        unhealthy_threshold=int(group.unhealthy_threshold_count),
+    )
