@@ -28,6 +28,16 @@ def reported() -> Iterator[None]:
         sys.exit(3)
 
 
+def user() -> str:
+    """Who types, for the record."""
+    import getpass
+
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError):
+        return "somebody"
+
+
 def table(headers: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """Lay out `rows` under `headers`, each column as wide as its widest cell."""
     lines = [headers, *rows]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from chaosgood_ext.game.current import current as current_game
 from chaosgood_ext.load.process import Load, current, left_behind
 
 __all__ = ["start_load", "stop_load"]
@@ -16,10 +17,12 @@ def start_load(
     """Let `users` users make `requests_per_s` requests a second in all, until :func:`stop_load`.
 
     `url` is the application's; by default that of `configuration` (key `application_url`). Returns as soon as all
-    users are at work; load that is offered already is left as it is. Raises
+    users are at work; load that is offered already is left as it is. It ends with the game at the latest. Raises
     :class:`~chaosgood_ext.errors.BadInput` without a usable URL, and :class:`~chaosgood_ext.errors.GameError` when
     Locust cannot be started.
     """
+    if (game := current_game()) is not None:
+        game.ending.also_stop(stop_load)
     load = current()
     if load is None:
         load = Load.start(url or str((configuration or {}).get("application_url") or ""), users, requests_per_s)

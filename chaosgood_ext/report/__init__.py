@@ -1,0 +1,1 @@
+"""The post-mortem, made from the record, the journal and the samples of a game."""

@@ -1,0 +1,1 @@
+"""Scenarios: Chaos Toolkit experiments with an extension called `chaosgood`."""

@@ -1,0 +1,19 @@
+"""boto3 clients of the face's functions: whoever the process is, in the configuration's region."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+
+def client(service: str, configuration: Mapping[str, Any] | None) -> Any:
+    """A client of `service`; it gives up early, because a rollback must not hang."""
+    import boto3
+    from botocore.config import Config
+
+    make: Any = boto3.client
+    return make(
+        service,
+        region_name=(configuration or {}).get("aws_region"),
+        config=Config(connect_timeout=2, read_timeout=10, retries={"total_max_attempts": 2}),
+    )

@@ -1,0 +1,92 @@
+"""Finds the environment that a game is played in, or boots a private twin for it."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from chaosgood_ext.environment.outputs import Outputs, parse
+from chaosgood_ext.errors import BadInput, EnvironmentUnavailable
+
+if TYPE_CHECKING:
+    from chaosgood_ext.twin.launcher import RunningTwin
+
+Progress = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Environment:
+    """An environment that is up: its outputs, its twin if it is one, and whether it lives for this game only."""
+
+    outputs: Outputs
+    twin: RunningTwin | None = None
+    private: bool = False
+
+    @property
+    def label(self) -> str:
+        """Kind and name, as in `twin swift-heron`."""
+        return f"{self.outputs.kind} {self.outputs.name}"
+
+    def close(self) -> None:
+        """Take a private twin down; any other environment stays."""
+        if self.private and self.twin is not None:
+            from chaosgood_ext.twin import launcher
+
+            launcher.shut_down(self.twin)
+
+
+def find(kind: str, on_progress: Progress) -> Environment:
+    """The environment to play in.
+
+    With `kind` `twin`: the running twin called `$CHAOSGOOD_TWIN`, else the only one that runs, else a private
+    one, which is booted (`on_progress` is told what it is doing) and ends with this process. With `aws`: the
+    one whose outputs are in the file `$CHAOSGOOD_OUTPUTS`. Raises :class:`EnvironmentUnavailable`, or
+    :class:`BadInput` for another `kind`.
+    """
+    if kind == "twin":
+        return _twin(os.environ.get("CHAOSGOOD_TWIN") or None, on_progress)
+    if kind == "aws":
+        return _aws(os.environ.get("CHAOSGOOD_OUTPUTS") or None)
+    raise BadInput(f"There is no environment {kind!r}.", "Set CHAOSGOOD_ENVIRONMENT to twin or aws.")
+
+
+def _twin(name: str | None, on_progress: Progress) -> Environment:
+    from chaosgood_ext.twin import launcher
+
+    running = launcher.running()
+    if not name and len(running) > 1:
+        names = ", ".join(twin.name for twin in running)
+        raise BadInput(f"{len(running)} twins are running: {names}.", "Say which one with CHAOSGOOD_TWIN.")
+    if name or running:
+        twin = launcher.find(name)
+        return Environment(parse(twin.outputs, f"twin {twin.name}"), twin)
+    twin = launcher.boot(private=True, on_progress=on_progress)
+    return Environment(parse(twin.outputs, f"twin {twin.name}"), twin, private=True)
+
+
+def _aws(path: str | None) -> Environment:
+    if not path:
+        raise EnvironmentUnavailable(
+            "The environment aws has no outputs yet.",
+            "Save `terraform output -json environment` to a file and name it in CHAOSGOOD_OUTPUTS, "
+            "or play on the twin.",
+        )
+    try:
+        document = json.loads(Path(path).read_text())
+    except OSError as cause:
+        raise EnvironmentUnavailable(
+            f"The outputs of aws cannot be read from {path}: {cause.strerror}.", "Mend CHAOSGOOD_OUTPUTS."
+        ) from cause
+    except ValueError as cause:
+        raise EnvironmentUnavailable(
+            f"The outputs of aws in {path} are not JSON: {cause}.",
+            "Write them anew with `terraform output -json environment`.",
+        ) from cause
+    outputs = parse(document, path)
+    if outputs.kind != "aws":
+        raise EnvironmentUnavailable(f"{path} holds the outputs of a {outputs.kind}, not of aws.")
+    return Environment(outputs)

@@ -1,0 +1,348 @@
+"""One run of a scenario: its phases from boot to report, and an orderly end whatever happens."""
+
+from __future__ import annotations
+
+import threading
+import time
+import traceback
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from chaosgood_ext.environment.find import Environment, find
+from chaosgood_ext.errors import ChaosGoodError, EnvironmentUnavailable, GameError
+from chaosgood_ext.game import inverses
+from chaosgood_ext.game.aws import Aws
+from chaosgood_ext.game.ending import Ending
+from chaosgood_ext.game.guards import check
+from chaosgood_ext.game.lookout import Lookout
+from chaosgood_ext.game.observations import Observations
+from chaosgood_ext.game.phases import INTERRUPTIBLE, Phase
+from chaosgood_ext.game.prometheus import Alert
+from chaosgood_ext.game.recovery import Recovery, Ruling, Situation
+from chaosgood_ext.game.referee import Rules, State, Verdict, is_calm, rates
+from chaosgood_ext.game.responder import Briefing, Page, make
+from chaosgood_ext.game.settings import Settings
+from chaosgood_ext.game.stage import Stage
+from chaosgood_ext.game.terminal import Terminal
+from chaosgood_ext.game.undo import UndoLog
+from chaosgood_ext.notify.channel import configured
+from chaosgood_ext.record.event import Event, Kind
+from chaosgood_ext.record.folder import Description, GameFolder
+from chaosgood_ext.record.follow import Follower
+from chaosgood_ext.record.words import duration
+from chaosgood_ext.scenario.model import Scenario
+
+_STEP_S = 0.2
+_CALM_PATIENCE_S = 30.0
+_GUARDS_EVERY_S = 2.0
+
+
+class Game:
+    """A game of `scenario` in `folder`."""
+
+    def __init__(
+        self,
+        scenario: Scenario,
+        settings: Settings,
+        folder: GameFolder,
+        *,
+        description: Description,
+        terminal: Terminal,
+    ) -> None:
+        self.scenario = scenario
+        self.settings = settings
+        self.folder = folder
+        self.description = description
+        self.phase = Phase.BOOT
+        self.verdict: Verdict | None = None
+        self.reason = ""
+        self.over = threading.Event()
+        self.seen = Observations()
+        self.stage = Stage(terminal, configured(), self.note)
+        self.ending = Ending(self.note)
+        self._rates: Mapping[Any, float] = {}
+        self._fault_at: float | None = None
+        self._acted = False
+        self._paged: Alert | None = None
+        self._open_fault = ""
+        self._mutex = threading.RLock()
+        self._describe()
+        self._follower = Follower(folder.events, [self.stage.narrate, self._hear])
+
+    # Set-up
+
+    def boot(self) -> Environment:
+        """Make sure that the environment is up, and begin to watch it.
+
+        Raises :class:`ChaosGoodError` with the reason when it is not.
+        """
+        self.record(
+            Kind.GAME_STARTED,
+            {
+                "title": self.scenario.title, "scenario": self.description.scenario,
+                "responder": self.settings.responder, "environment": self.settings.environment,
+            },
+        )  # fmt: skip
+        self.enter(Phase.BOOT)
+        environment = self.ending.environment = find(self.settings.environment, self._progress)
+        outputs = environment.outputs
+        aws = self.ending.aws = Aws(outputs)
+        self.ending.undo = UndoLog(self.folder.undo, environment.label)
+        self._describe(
+            environment=environment.label,
+            hold_window_s=self.scenario.hold_window_s or outputs.timing.hold_window_s,
+            time_limit_s=self.scenario.time_limit_s * outputs.timing.time_limit_scale,
+            urls={name: url.url for name, url in outputs.urls.items()},
+        )
+        for service in ("ec2", "rds", "cloudtrail", "logs"):
+            aws.client(service)
+        self.ending.lookout = Lookout(
+            environment, self.folder, aws, self.seen, objective=self.scenario.objective,
+            on_page=self._alerted, on_failure=self.give_up,
+        )  # fmt: skip
+        self.ending.lookout.start()
+        briefing = Briefing(self.folder, self.scenario, environment, self.stage.terminal, self.give_up)
+        responder = make(self.settings.responder, briefing, fix=self.settings.fix, command=self.settings.command)
+        self.ending.responder = responder
+        self.stage.sees_everything = responder.sees_everything
+        responder.begin()
+        return environment
+
+    def hush(self) -> None:
+        """Say what is on the record by now, and follow it no more."""
+        self._follower.close()
+
+    # Phases
+
+    def enter(self, phase: Phase) -> None:
+        """Go on to `phase`."""
+        self.phase = phase
+        self.record(Kind.PHASE_STARTED, {"phase": str(phase)}, subject=str(phase))
+
+    def await_figures(self) -> None:
+        """Wait until monitoring has good news of both prober and traffic; an environment without gets no more time."""
+        self._await_calm(5.0, 0.0, 15.0)
+
+    def steady_state(self, *, met: bool, before: bool, why: str) -> None:
+        """Take what the hypothesis said; before the method it decides whether there is a game at all."""
+        self.record(Kind.STEADY_STATE, {"met": met, "when": "before" if before else "after", "why": why})
+        if met:
+            return
+        if before:
+            self.conclude(
+                Verdict.ABORTED,
+                f"The environment is not healthy, so nothing was broken: {why}. "
+                "Mend it or start afresh (`chaos twin down`, then play again).",
+            )
+        elif self.verdict is Verdict.RESOLVED:
+            self._overrule(f"The referee saw users served again, but the steady state does not hold: {why}.")
+
+    def keep_calm(self, duration_s: float, requests_per_s: float) -> None:
+        """Wait until prober and traffic were good for `duration_s` at `requests_per_s` at least.
+
+        Raises :class:`GameError` when they do not become so, or the game is over.
+        """
+        self.enter(Phase.CALM)
+        if not self._await_calm(duration_s, requests_per_s, duration_s + _CALM_PATIENCE_S):
+            raise GameError(
+                f"Users were not served without errors at {requests_per_s:g} requests a second for "
+                f"{duration(duration_s)}, so nothing was broken.",
+                "Look at the load's log in the game folder, and whether the machine is busy otherwise.",
+            )
+        self._rates = rates(self.seen.since(time.time() - duration_s), duration_s)
+
+    def before_action(self, name: str, module: str, func: str, arguments: Mapping[str, Any]) -> None:
+        """Put the inverse of a fault on disk before it acts; what breaks nothing needs none.
+
+        Raises :class:`ChaosGoodError` when the inverse cannot be found or written: the fault must not act then.
+        """
+        assert self.ending.aws is not None
+        assert self.ending.undo is not None
+        inverse = inverses.plan(module, func, arguments, self.ending.aws)
+        if inverse is None:
+            return
+        self.ending.undo.open(name, inverse)
+        self._open_fault = name
+        self.enter(Phase.FAULT)
+        self.record(Kind.FAULT_STARTED, {"fault": name}, subject=name)
+
+    def after_action(self, name: str, module: str, func: str, arguments: Mapping[str, Any], at: datetime) -> None:
+        """A fault is in: the outage begins."""
+        if name != self._open_fault:
+            return
+        data = {"fault": name, "action": f"{module}.{func}", "arguments": dict(arguments)}
+        self._fault_at = at.timestamp()
+        self.record(Kind.FAULT_INJECTED, data, subject=name, time=at)
+        self.enter(Phase.OUTAGE)
+
+    def await_recovery(self) -> Ruling:
+        """Wait until the referee has decided; the ruling is on the record when this returns.
+
+        Raises :class:`GameError` when nothing was broken, or when the game was ended by somebody else.
+        """
+        if self._fault_at is None:
+            raise GameError("There is no fault to recover from.", "Break something first.")
+        description = self.description
+        rules = Rules(description.hold_window_s, description.objective, rates=self._rates)
+        recovery = Recovery(rules, self._fault_at, description.time_limit_s)
+        checked = 0.0
+        while not self.over.is_set():
+            self._require_environment()
+            ruling = recovery.step(self._situation())
+            decided = ruling is not None and ruling.verdict in (Verdict.RESOLVED, Verdict.REJECTED)
+            if decided or (
+                recovery.judgement.state is State.HOLDING and time.monotonic() - checked > _GUARDS_EVERY_S
+            ):
+                checked = time.monotonic()
+                ruling = recovery.step(self._situation()) if self._check_guards() else None
+            if ruling is not None:
+                self.conclude(ruling.verdict, ruling.reason, recovery)
+                return ruling
+            self._follow_phase(recovery.judgement.state)
+            self._show(recovery)
+            self.over.wait(_STEP_S)
+        assert self.verdict is not None
+        return Ruling(self.verdict, self.reason)
+
+    # Verdict
+
+    def conclude(self, verdict: Verdict, reason: str, recovery: Recovery | None = None) -> bool:
+        """End the game with `verdict`, unless it has one; whether it was the first."""
+        with self._mutex:
+            if self.verdict is not None:
+                return False
+            self.verdict, self.reason = verdict, reason
+        judgement = recovery.judgement if recovery is not None else None
+        if self.phase in INTERRUPTIBLE:
+            self.phase = Phase.VERDICT
+            self.note(Kind.PHASE_STARTED, {"phase": str(Phase.VERDICT)})
+        self.note(
+            Kind.VERDICT,
+            {
+                "verdict": str(verdict), "reason": reason,
+                "impact": _iso(judgement.impact) if judgement else None,
+                "last_bad": _iso(judgement.last_bad) if judgement else None,
+            },
+        )  # fmt: skip
+        self.over.set()
+        return True
+
+    def give_up(self, reason: str) -> None:
+        """The game cannot go on, for `reason`; may be called in any thread."""
+        self.conclude(Verdict.ABORTED, reason)
+
+    def defect(self) -> str:
+        """Log the exception that is being handled, and say where: it is a defect of ours."""
+        with self.folder.log.open("a") as log:
+            traceback.print_exc(file=log)
+        return f"This is a defect of Chaotic Good; please report it with {self.folder.log}."
+
+    def _overrule(self, reason: str) -> None:
+        self.verdict, self.reason = Verdict.ABORTED, reason
+        self.note(Kind.VERDICT, {"verdict": str(self.verdict), "reason": reason, "impact": None, "last_bad": None})
+
+    # The record
+
+    def record(self, kind: Kind, data: Mapping[str, Any], *, subject: str = "", time: datetime | None = None) -> None:
+        """Put an event of the game itself on the record; raises :class:`GameError` when that fails."""
+        self.folder.record.append(kind, data, subject=subject, time=time)
+
+    def note(self, kind: Kind, data: Mapping[str, Any]) -> None:
+        """Put an event on the record where the end of the game must not depend on it."""
+        try:
+            self.record(kind, data)
+        except GameError as failure:
+            self.stage.terminal.line(str(failure), "red")
+
+    def _describe(self, **known: Any) -> None:
+        from dataclasses import replace
+
+        self.description = replace(self.description, **known)
+        self.folder.describe(self.description)
+
+    def _progress(self, what: str) -> None:
+        self.record(Kind.PROGRESS, {"what": what})
+        self.stage.terminal.line(f"… {what}", "dim")
+
+    def _hear(self, event: Event) -> None:
+        if event.type == Kind.AWS_CALL and event.data["who"] == "player":
+            self._acted = self._acted or not (event.data["read_only"] or event.data["error"])
+
+    # What happens while waiting
+
+    def _await_calm(self, duration_s: float, requests_per_s: float, patience_s: float) -> bool:
+        start = time.time()
+        while (now := time.time()) < start + patience_s:
+            self._require_environment()
+            if self.over.wait(_STEP_S):
+                raise GameError(self.reason)
+            window = self.seen.since(now - duration_s)
+            quiet = not self.seen.pages_firing and is_calm(window, self.scenario.objective, duration_s, requests_per_s)
+            if quiet and now - start >= min(duration_s, 1.0 if not requests_per_s else duration_s):
+                return True
+            self._show(None)
+        return False
+
+    def _require_environment(self) -> None:
+        twin = self.ending.environment.twin if self.ending.environment is not None else None
+        if twin is not None and not twin.is_alive():
+            self.give_up(f"The twin {twin.name} went away in the middle of the game. Play again to boot a new one.")
+
+    def _situation(self) -> Situation:
+        assert self._fault_at is not None
+        assert self.ending.lookout is not None
+        return Situation(
+            time.time(), self.seen.since(self._fault_at), self.seen.pages_firing, self.seen.violations,
+            self.ending.lookout.silent_s, self._acted,
+        )  # fmt: skip
+
+    def _check_guards(self) -> bool:
+        assert self.ending.aws is not None
+        try:
+            now = check(self.ending.aws)
+        except EnvironmentUnavailable:
+            return False
+        before, self.seen.violations = self.seen.violations, now
+        for kind, those in ((Kind.GUARD_VIOLATED, set(now) - set(before)), (Kind.GUARD_HELD, set(before) - set(now))):
+            for one in those:
+                self.record(kind, {"guard": one.guard, "what": one.what}, subject=one.guard)
+        return True
+
+    def _alerted(self, alert: Alert) -> None:
+        if self._fault_at is None or self._paged is not None:
+            return
+        self._paged = alert
+        summary = alert.annotations.get("summary", alert.name)
+        said = (self.scenario.page.strip(), alert.annotations.get("description", ""))
+        text = "\n".join(part for part in said if part)
+        page = Page(summary, text, alert.name, alert.started.isoformat(), alert.labels)
+        self.record(Kind.NOTIFIED, {"channel": "the terminal", "what": "page", "title": page.title})
+        self.stage.page(page, self.description.urls)
+        try:
+            assert self.ending.responder is not None
+            self.ending.responder.page(page)
+        except ChaosGoodError as failure:
+            self.give_up(str(failure))
+
+    def _follow_phase(self, state: State) -> None:
+        if state is State.HOLDING and self.phase is Phase.OUTAGE:
+            self.enter(Phase.RECOVERY)
+        elif state is State.OUTAGE and self.phase is Phase.RECOVERY:
+            self.enter(Phase.OUTAGE)
+
+    def _show(self, recovery: Recovery | None) -> None:
+        recent = self.seen.since(time.time() - 3)
+        total, bad = sum(one.total for one in recent), sum(one.bad for one in recent)
+        parts = [str(self.phase), f"{total / 3:.0f} requests/s", f"{bad / total:.0%} fail" if total else "no requests"]
+        if self._fault_at is not None:
+            parts.insert(1, duration(time.time() - self._fault_at))
+        if self.seen.pages_firing:
+            parts.append("alert fires")
+        if recovery is not None and recovery.judgement.state is State.HOLDING:
+            parts.append("waiting for: " + ", ".join(recovery.judgement.waiting_for))
+        self.stage.terminal.status("  ".join(parts))
+
+
+def _iso(seconds: float | None) -> str | None:
+    return None if seconds is None else datetime.fromtimestamp(seconds, UTC).isoformat()

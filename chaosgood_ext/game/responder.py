@@ -1,0 +1,221 @@
+"""Who fixes: a person, the autopilot that plays one of the scenario's fixes, or any program."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from chaosgood_ext.environment.find import Environment
+from chaosgood_ext.errors import BadInput, GameError
+from chaosgood_ext.game.program import Program
+from chaosgood_ext.game.terminal import Terminal
+from chaosgood_ext.record.event import Kind
+from chaosgood_ext.record.folder import GameFolder
+from chaosgood_ext.scenario.model import Play, Scenario
+
+
+@dataclass(frozen=True)
+class Page:
+    """What a responder is paged with: the alert, and the scenario's words about it."""
+
+    title: str
+    text: str
+    alert: str
+    started: str
+    """When the alert began to fire, ISO 8601."""
+    labels: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Briefing:
+    """What a responder may know, and `give_up`, which ends the game with a reason."""
+
+    folder: GameFolder
+    scenario: Scenario
+    environment: Environment
+    terminal: Terminal
+    give_up: Callable[[str], None]
+
+
+class Responder(Protocol):
+    """Who fixes."""
+
+    sees_everything: bool
+    """Whether the terminal is a spectator's: it may then show what a responder has to find out."""
+
+    def begin(self) -> None:
+        """The game has begun and the environment is up."""
+
+    def page(self, page: Page) -> None:
+        """The alert fires."""
+
+    def stop(self) -> None:
+        """The game is over."""
+
+
+class Human:
+    """A person at this terminal and at others."""
+
+    sees_everything = False
+
+    def __init__(self, briefing: Briefing) -> None:
+        self._briefing = briefing
+
+    def begin(self) -> None:
+        """Tell the story, and where to look and to work."""
+        briefing = self._briefing
+        terminal, outputs = briefing.terminal, briefing.environment.outputs
+        terminal.box(briefing.scenario.title, briefing.scenario.story.strip().splitlines(), "cyan")
+        terminal.line("Where to look", "bold")
+        for name, url in outputs.urls.items():
+            terminal.line(f"  {name:<14} {url.url}" + ("" if url.access == "direct" else f"   ({url.access})"))
+        terminal.line("Where to work (in another terminal)", "bold")
+        terminal.line("  chaos shell              your workstation inside the VPC, with the AWS CLI set up")
+        terminal.line("  chaos shell app-1        a host: web-1, web-2, app-1, app-2, database, monitoring, …")
+        terminal.line("  or the AWS CLI right here, with:", "dim")
+        for name, value in outputs.aws_variables("player").items():
+            terminal.line(f"    export {name}={shlex.quote(value)}", "dim")
+        terminal.line("On the record", "bold")
+        terminal.line("  chaos ack                you are on it")
+        terminal.line("  chaos note 'TEXT'        what you think, for the post-mortem")
+        terminal.line("  chaos hint               the next of " f"{len(briefing.scenario.hints)} hints")
+        terminal.line("You will be paged here. Ctrl-C gives up and puts everything back.")
+
+    def page(self, page: Page) -> None:
+        """Nothing more than the box that everybody sees: the rest is the person's."""
+
+    def stop(self) -> None:
+        """Nothing to end."""
+
+
+class _ByProgram:
+    """A responder that is a program, started by the page."""
+
+    sees_everything = True
+
+    def __init__(self, briefing: Briefing) -> None:
+        self._briefing = briefing
+        self._program: Program | None = None
+        self._last_lines: list[str] = []
+        self._stopped = False
+
+    def begin(self) -> None:
+        """Wait for the page."""
+
+    def stop(self) -> None:
+        """End the program with all that it started."""
+        self._stopped = True
+        if self._program is not None:
+            self._program.stop()
+
+    def _start(self, what: str, argv: list[str], environment: Mapping[str, str], stdin: str = "") -> None:
+        record = self._briefing.folder.record
+        record.append(Kind.RESPONDER_STARTED, {"what": what}, teller="responder")
+        try:
+            self._program = Program(
+                argv, environment=environment, stdin=stdin, on_line=self._heard, on_end=self._ended
+            )
+        except GameError as cause:
+            self._briefing.give_up(str(cause))
+
+    def _heard(self, line: str) -> None:
+        self._last_lines = [*self._last_lines[-19:], line]
+        self._briefing.terminal.line(f"  | {line}", "dim")
+        with self._briefing.folder.log.open("a") as log:
+            log.write(line + "\n")
+
+    def _ended(self, status: int) -> None:
+        if self._stopped:
+            return
+        data = {"status": status, "output": "\n".join(self._last_lines)}
+        self._briefing.folder.record.append(Kind.RESPONDER_ENDED, data, teller="responder")
+        if status:
+            self._failed(status)
+
+    def _failed(self, status: int) -> None:
+        """What a status other than 0 means."""
+
+
+class Autopilot(_ByProgram):
+    """Acknowledges the page and plays `play`, a bash script, on the responder's workstation."""
+
+    def __init__(self, briefing: Briefing, play: Play) -> None:
+        super().__init__(briefing)
+        self._play = play
+
+    def page(self, page: Page) -> None:  # noqa: ARG002 - a fix is the same whatever the alert says
+        """Do as a person would: acknowledge, then work on the workstation."""
+        twin = self._briefing.environment.twin
+        if twin is None:
+            self._briefing.give_up("The autopilot plays on the twin only, as yet.")
+            return
+        self._briefing.folder.record.append(Kind.ACKNOWLEDGED, {"by": "autopilot"}, teller="responder")
+        argv = twin.argv_in("workstation", ["bash", "-euo", "pipefail", "-c", self._play.run])
+        self._start(f"fix {self._play.name}: {self._play.description.strip()}", argv, os.environ)
+
+    def _failed(self, status: int) -> None:
+        said = " | ".join(line for line in self._last_lines[-3:] if line.strip()) or "nothing"
+        self._briefing.give_up(
+            f"The autopilot's fix {self._play.name} ended with status {status} and said: {said}."
+        )
+
+
+class Command(_ByProgram):
+    """Any program, started by the page through `bash -c`, with page and environment in its variables and on stdin."""
+
+    def __init__(self, briefing: Briefing, command: str) -> None:
+        super().__init__(briefing)
+        self._command = command
+
+    def page(self, page: Page) -> None:
+        """Start the program."""
+        document = {
+            "game": str(self._briefing.folder.path),
+            "page": {
+                "title": page.title, "text": page.text, "alert": page.alert, "started": page.started,
+                "labels": dict(page.labels),
+            },
+            "environment": _public(self._briefing.environment),
+        }  # fmt: skip
+        text = json.dumps(document, indent=2)
+        environment = self._environment() | {"CHAOSGOOD_PAGE": text}
+        self._start(f"command {self._command}", ["bash", "-c", self._command], environment, text)
+
+    def _environment(self) -> dict[str, str]:
+        """The facilitator's keys are not the responder's."""
+        outputs, twin = self._briefing.environment.outputs, self._briefing.environment.twin
+        own = {key: value for key, value in os.environ.items() if not key.startswith("AWS_")}
+        urls = {f"CHAOSGOOD_{name.upper()}_URL": url.url for name, url in outputs.urls.items()}
+        name = {"CHAOSGOOD_TWIN": twin.name} if twin is not None else {}
+        return {**own, **urls, **name, **outputs.aws_variables("player")}
+
+
+def make(kind: str, briefing: Briefing, *, fix: str, command: str) -> Responder:
+    """The responder `kind`; `fix` is the autopilot's (empty: the first), `command` the program's.
+
+    Raises :class:`BadInput` for one that there is not.
+    """
+    if kind == "human":
+        return Human(briefing)
+    if kind == "autopilot":
+        return Autopilot(briefing, briefing.scenario.play(fix))
+    if kind == "command":
+        if not command.strip():
+            raise BadInput("The responder `command` needs a program.", "Name it in CHAOSGOOD_COMMAND.")
+        return Command(briefing, command)
+    raise BadInput(f"There is no responder {kind!r}.", "Set CHAOSGOOD_RESPONDER to human, autopilot or command.")
+
+
+def _public(environment: Environment) -> dict[str, Any]:
+    outputs = environment.outputs
+    return {
+        "kind": outputs.kind, "name": outputs.name, "region": outputs.region, "endpoint_url": outputs.endpoint_url,
+        "resources": {
+            key: value for key, value in outputs.resources.items() if not key.startswith("injector_")
+        },
+        "urls": {name: {"url": url.url, "access": url.access} for name, url in outputs.urls.items()},
+    }  # fmt: skip

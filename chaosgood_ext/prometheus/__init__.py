@@ -1,0 +1,1 @@
+"""What scenarios need of Prometheus beside chaosprometheus."""

@@ -1,0 +1,1 @@
+"""What outlives a game: its folder, and in it the append-only record of all that happened."""

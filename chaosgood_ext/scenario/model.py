@@ -1,0 +1,139 @@
+"""What Chaotic Good adds to a Chaos Toolkit experiment: the extension called `chaosgood`."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+from functools import cache
+from importlib.resources import files
+from typing import TYPE_CHECKING, Any
+
+from chaosgood_ext.errors import BadInput, ScenarioError
+
+if TYPE_CHECKING:
+    from jsonschema import ValidationError
+
+NAME = "chaosgood"
+
+
+@dataclass(frozen=True)
+class Play:
+    """Something that the autopilot can do: the bash script `run`, by the name of it."""
+
+    name: str
+    description: str
+    run: str
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """The extension of one scenario; times in seconds."""
+
+    title: str
+    story: str
+    page: str
+    difficulty: str
+    time_limit_s: float
+    hints: tuple[str, ...]
+    fixes: tuple[Play, ...]
+    cheats: tuple[Play, ...] = ()
+    contributing_factors: tuple[str, ...] = ()
+    hold_window_s: float | None = None
+    objective: float = 0.99
+
+    def play(self, name: str) -> Play:
+        """The fix or cheat called `name`, or the first fix when `name` is empty.
+
+        Raises :class:`BadInput`, naming those that there are.
+        """
+        if not name:
+            return self.fixes[0]
+        for play in (*self.fixes, *self.cheats):
+            if play.name == name:
+                return play
+        known = ", ".join(play.name for play in (*self.fixes, *self.cheats))
+        raise BadInput(f"The scenario has no fix {name!r}.", f"Set CHAOSGOOD_FIX to one of: {known}.")
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One thing that is wrong with a scenario, and `where` in it."""
+
+    where: str
+    what: str
+
+
+@cache
+def schema() -> dict[str, Any]:
+    """The JSON Schema of the extension."""
+    loaded: dict[str, Any] = json.loads(files(__package__).joinpath("extension.schema.json").read_text())
+    return loaded
+
+
+def problems(experiment: object) -> list[Problem]:
+    """All that keeps `experiment` from being a scenario, as far as its extension goes."""
+    if not isinstance(experiment, Mapping):
+        return [Problem("", "this is no experiment: its top level is not a mapping")]
+    extensions = experiment.get("extensions")
+    own = [
+        (index, extension)
+        for index, extension in enumerate(extensions if isinstance(extensions, list) else [])
+        if isinstance(extension, Mapping) and extension.get("name") == NAME
+    ]
+    if len(own) != 1:
+        found = "no extension called" if not own else f"{len(own)} extensions called"
+        return [Problem("extensions", f"there is {found} {NAME}, so this is not a scenario of Chaotic Good")]
+    index, extension = own[0]
+    return [*_extension_problems(extension, f"extensions[{index}]")]
+
+
+def parse(experiment: object, path: str) -> Scenario:
+    """The scenario in `experiment`, which was read from `path`.
+
+    Raises :class:`ScenarioError` with the first problem and the number of the others.
+    """
+    if found := problems(experiment):
+        more = f" (and {len(found) - 1} more)" if len(found) > 1 else ""
+        raise ScenarioError(f"{found[0].what}{more}.", path=path, where=found[0].where)
+    assert isinstance(experiment, Mapping)
+    (extension,) = (each for each in experiment["extensions"] if each["name"] == NAME)
+    fields = {key: value for key, value in extension.items() if key != "name"}
+    plays = {key: tuple(Play(**play) for play in fields.get(key, ())) for key in ("fixes", "cheats")}
+    lists = {key: tuple(fields.get(key, ())) for key in ("hints", "contributing_factors")}
+    return Scenario(**{**fields, **plays, **lists})
+
+
+def _extension_problems(extension: Mapping[str, Any], where: str) -> Iterator[Problem]:
+    from jsonschema import Draft202012Validator
+
+    errors = sorted(Draft202012Validator(schema()).iter_errors(extension), key=lambda error: error.json_path)
+    for error in errors:
+        yield Problem(where + error.json_path.removeprefix("$"), _sentence(error))
+    names: set[str] = set()
+    for key in ("fixes", "cheats"):
+        plays = extension.get(key)
+        for index, play in enumerate(plays if isinstance(plays, list) else []):
+            name = play.get("name") if isinstance(play, Mapping) else None
+            if isinstance(name, str) and name in names:
+                yield Problem(f"{where}.{key}[{index}].name", f"{name} is there twice")
+            elif isinstance(name, str):
+                names.add(name)
+
+
+def _sentence(error: ValidationError) -> str:
+    instance: Any = error.instance
+    if error.validator == "additionalProperties":
+        definition: Any = error.schema
+        known = list(definition.get("properties", {}))
+        unknown = [key for key in instance if key not in known]
+        meant = get_close_matches(str(unknown[0]), known, n=1)
+        return f"unknown key {unknown[0]!r}" + (f", probably meant: {meant[0]!r}" if meant else "")
+    if error.validator == "required":
+        required: Any = error.validator_value
+        missing = [key for key in required if key not in instance]
+        return "missing: " + ", ".join(missing)
+    if error.validator == "pattern":
+        return f"{error.instance!r} is empty or not of the form {error.validator_value}"
+    return str(error.message)
