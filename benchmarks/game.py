@@ -23,7 +23,7 @@ _SCENARIO = Path(__file__).resolve().parents[1] / "experiments" / "sg-break.yaml
 
 @dataclass(frozen=True)
 class Game:
-    """One game, in seconds: from the fault to users' first error and to the page, from the last repair to the verdict."""
+    """One game, in seconds: fault to users' first error, fault to page, last repair to verdict."""
 
     whole_s: float
     verdict: str
@@ -78,7 +78,8 @@ def play() -> Game:
 def read(folder: GameFolder, whole_s: float) -> Game:
     """Read a game's figures off its folder.
 
-    The repair counts from the end of the autopilot's script, whose last command it is: CloudTrail tells whole seconds only.
+    The repair counts from the end of the autopilot's script, whose last command it is: CloudTrail tells whole
+    seconds only.
     """
     told = figures(folder)
     ended = {event.type: event.time for event in log.read(folder.events).events}
