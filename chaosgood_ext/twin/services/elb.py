@@ -15,7 +15,7 @@ from chaosgood_ext.twin.hosts.model import HostSpec, Unit
 from chaosgood_ext.twin.services import elb_health as health
 from chaosgood_ext.twin.services.elb_health import Health, Outcome, check_target
 from chaosgood_ext.twin.services.elb_model import LoadBalancer, Target, TargetGroup
-from chaosgood_ext.twin.services.elb_nginx import ACCESS_LOG, CONFIG_PATH, eligible, render
+from chaosgood_ext.twin.services.elb_nginx import ACCESS_LOG, CONFIG_PATH, PID_PATH, eligible, render
 from chaosgood_ext.twin.services.elb_state import describe_balancers, describe_groups
 from chaosgood_ext.twin.services.reconciler import apply_each
 
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from chaosgood_ext.twin.hosts.hosts import Host, Hosts
 
 _CHECKS_AT_ONCE = 16
+_STARTED_WITHIN_S = 5.0
 _NODE = Unit(
     name="nginx",
     exec_start=("nginx", "-c", CONFIG_PATH, "-g", "daemon off;"),
@@ -148,6 +149,7 @@ class Elb:
             )
             node.write(CONFIG_PATH, step.config)
             node.start(_NODE)
+            _await_handlers(node)
             self._activate(balancer.arn)
         else:
             node = self._node(step.balancer.host)
@@ -259,6 +261,15 @@ class Elb:
                 for target in sorted(known)
             ]
         }
+
+
+def _await_handlers(node: Host) -> None:
+    """Wait until nginx has written its pid: before that, a signal to read its configuration again would end it."""
+    deadline = time.monotonic() + _STARTED_WITHIN_S
+    while not node.path(PID_PATH).is_file():
+        if time.monotonic() > deadline:
+            raise TwinError(f"nginx on {node.spec.name} does not start: {node.read('/var/log/nginx.log')[-300:]}")
+        time.sleep(0.005)
 
 
 def _checkable(watched: Watched) -> bool:

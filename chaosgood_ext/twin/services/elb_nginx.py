@@ -14,6 +14,7 @@ from chaosgood_ext.twin.services.elb_health import Health
 from chaosgood_ext.twin.services.elb_model import Action, Listener, LoadBalancer, Target, TargetGroup
 
 CONFIG_PATH = "/etc/nginx/nginx.conf"
+PID_PATH = "/run/nginx.pid"
 ACCESS_LOG = "/var/log/alb/access.log"
 _CONNECT_TIMEOUT_S = 10
 

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import re
 import shutil
-import subprocess
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from chaosgood_ext.errors import CommandError
 from chaosgood_ext.twin.hosts.model import Unit
+from chaosgood_ext.twin.run import run
 
 if TYPE_CHECKING:
     from chaosgood_ext.twin.hosts.hosts import Host
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 UNIT = "postgresql"
 LOG_PATH = "/var/log/postgresql.log"
 _BIN = "/usr/lib/postgresql/15/bin"
-_DATA = "/var/lib/postgresql/data"
+_DATA = "/var/lib/rdsdbdata"
 _SOCKETS = "/run/postgresql"
 _UID = 999
 _IMAGE = "postgresql-15-cluster-1"
@@ -46,7 +46,7 @@ class Settings:
 
     port: int
     username: str
-    password: str
+    password: str = field(repr=False)
     database: str
     instance_class: str = ""
     parameters: tuple[tuple[str, str], ...] = ()
@@ -99,8 +99,7 @@ def install(host: Host, settings: Settings, images: Path) -> None:
     data.parent.mkdir(parents=True, exist_ok=True)
     shutil.rmtree(data, ignore_errors=True)
     # `cp` is several times faster at this than Python.
-    subprocess.run(["cp", "-a", str(image), str(data)], check=True, capture_output=True)
-    data.chmod(0o700)
+    run(["cp", "-r", "--preserve=mode", str(image), str(data)])
     configure(host, settings)
 
 

@@ -150,9 +150,13 @@ class Rds:
 
     def _describe(self, database: DBInstance) -> Database:
         subnets: list[Any] = database.db_subnet_group.subnets
-        subnet = next((one for one in subnets if one.availability_zone == database.availability_zone), subnets[0])
+        zone = {"Name": database.availability_zone}
+        subnet = next((one for one in subnets if one["SubnetAvailabilityZone"] == zone), subnets[0])
         eni = interfaces.ensure(
-            self._state.ec2, _INTERFACE + database.db_instance_identifier, subnet.id, database.vpc_security_group_ids
+            self._state.ec2,
+            _INTERFACE + database.db_instance_identifier,
+            subnet["SubnetIdentifier"],
+            database.vpc_security_group_ids,
         )
         group = database.db_parameter_groups()[0]
         changed = {
