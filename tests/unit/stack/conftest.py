@@ -44,41 +44,36 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
+# As in the twin: one user, who is root inside, and a /usr that has everything.
+_LAY_OVER_USR = 'mount -t overlay -o lowerdir="$0"/usr:/usr,userxattr overlay /usr && exec "$@"'
+
+
 @dataclass(frozen=True)
 class Programs:
-    """Programs that the machine has, else those of the folder that the twin lays over /usr."""
+    """Programs in a mount namespace in which the twin's folder of programs is laid over /usr."""
 
     tree: Path
 
-    @property
-    def environment(self) -> dict[str, str]:
-        return {**os.environ, "LD_LIBRARY_PATH": str(self.tree / "usr/lib/x86_64-linux-gnu")}
+    def argv(self, *command: str | Path) -> list[str]:
+        namespaces = ["unshare", "--user", "--map-root-user", "--mount"]
+        return [*namespaces, "sh", "-c", _LAY_OVER_USR, str(self.tree), *map(str, command)]
 
-    def path(self, name: str, *folders: str) -> str:
-        for folder in (*folders, "bin", "sbin"):
-            for root in (self.tree, Path("/")):
-                if (program := root / "usr" / folder / name).exists():
-                    return str(program)
-        pytest.fail(f"no program {name} in {self.tree} or on the machine")
-
-    def run(self, name: str, *arguments: str | Path, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
-        argv = [self.path(name), *map(str, arguments)]
+    def run(self, *command: str | Path, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            argv, cwd=cwd, env=self.environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=60
+            self.argv(*command), cwd=cwd, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=60
         )
 
     @contextmanager
-    def running(self, name: str, *arguments: str | Path, log: Path) -> Iterator[subprocess.Popen[bytes]]:
-        argv = [self.path(name), *map(str, arguments)]
-        with log.open("wb") as output, subprocess.Popen(argv, env=self.environment, stdout=output, stderr=output) as it:
+    def running(self, *command: str | Path, log: Path) -> Iterator[subprocess.Popen[bytes]]:
+        with log.open("wb") as output, subprocess.Popen(self.argv(*command), stdout=output, stderr=output) as process:
             try:
-                yield it
+                yield process
             finally:
-                it.terminate()
+                process.terminate()
                 try:
-                    it.wait(5)
+                    process.wait(5)
                 except subprocess.TimeoutExpired:
-                    it.kill()
+                    process.kill()
 
 
 @pytest.fixture(scope="session")
@@ -109,7 +104,6 @@ class Postgres:
         with (self.folder / "log").open("ab") as log:
             self.process = subprocess.Popen(
                 self._argv("postgres", "-D", self.data, "-p", str(self.port), *arguments),
-                env=self.programs.environment,
                 stdout=log,
                 stderr=log,
             )
@@ -131,15 +125,13 @@ class Postgres:
         return name
 
     def _run(self, *words: str) -> None:
-        done = subprocess.run(self._argv(*words), env=self.programs.environment, capture_output=True, text=True)
+        done = subprocess.run(self._argv(*words), capture_output=True, text=True)
         assert done.returncode == 0, done.stdout + done.stderr
 
     def _argv(self, program: str, *arguments: str) -> list[str]:
-        argv = [self.programs.path(program, "lib/postgresql/15/bin"), *arguments]
-        if os.geteuid() == 0:
-            # PostgreSQL refuses to be root, so root is somebody else in a user namespace.
-            return ["unshare", "--user", "--map-user=65534", "--map-group=65534", "--", *argv]
-        return argv
+        # PostgreSQL refuses to be root, so it gets another user in a namespace of its own.
+        somebody = ("unshare", "--user", "--map-user=65534", "--map-group=65534", "--")
+        return self.programs.argv(*somebody, f"/usr/lib/postgresql/15/bin/{program}", *arguments)
 
 
 @pytest.fixture(scope="session")
