@@ -7,6 +7,7 @@ to appear; here it is there at once.
 from __future__ import annotations
 
 import json
+import logging
 import uuid
 from collections import deque
 from collections.abc import Iterator, Mapping
@@ -14,15 +15,20 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
 from itertools import islice
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import botocore.parsers
-from botocore.model import OperationModel
+from moto.core.request import determine_request_protocol
 
 from chaosgood_ext.twin.cloud import ACCOUNT_ID
 from chaosgood_ext.twin.cloud.identities import Identity
 from chaosgood_ext.twin.cloud.trail_names import elements, resources
 from chaosgood_ext.twin.cloud.wire import Answer, AwsError, Call, operation_model
+
+if TYPE_CHECKING:
+    from moto.core.model import OperationModel
+
+log = logging.getLogger(__name__)
 
 _KEPT_EVENTS = 20_000
 _KEPT_ANSWER_BYTES = 16_384
@@ -99,7 +105,12 @@ class Event:
         model = operation_model(self.call.service, self.call.action)
         if model is None or len(self.answer.body) > _KEPT_ANSWER_BYTES:
             return None
-        parsed = _parse(model, self.answer)
+        try:
+            parsed = _parse(model, self.call, self.answer)
+        except Exception:
+            # One answer that cannot be read must not hide the history.
+            log.exception("The answer to %s:%s cannot be read", self.call.service, self.call.action)
+            return None
         known = {key: value for key, value in parsed.items() if key not in ("ResponseMetadata", "Return")}
         values = elements(self.call.service, known)
         if self.call.service == "ec2":
@@ -201,8 +212,9 @@ def _user_identity(identity: Identity) -> dict[str, Any]:
     return said
 
 
-def _parse(model: OperationModel, answer: Answer) -> dict[str, Any]:
-    parser = botocore.parsers.create_parser(model.service_model.protocol)
+def _parse(model: OperationModel, call: Call, answer: Answer) -> dict[str, Any]:
+    protocol = determine_request_protocol(model.service_model, call.request.headers.get("content-type"))
+    parser = botocore.parsers.create_parser(protocol)
     response = {"status_code": answer.status, "headers": dict(answer.headers), "body": answer.body}
     parsed: dict[str, Any] = parser.parse(response, model.output_shape)  # type: ignore[arg-type]
     return parsed

@@ -162,7 +162,9 @@ class Hosts:
                 host.write(path, text)
             aws = host.path(f"{HOME}/bin/aws")
             aws.parent.mkdir(exist_ok=True)
-            aws.write_text(f'#!/bin/sh\nexec {sys.executable} -m awscli "$@"\n')
+            # The AWS CLI 1 takes the endpoint of RDS in us-east-1 from nowhere but its command line.
+            endpoint = f"${{AWS_ENDPOINT_URL:-http://{RESOLVERS[0]}:4566}}"
+            aws.write_text(f'#!/bin/sh\nexec {sys.executable} -m awscli --endpoint-url "{endpoint}" "$@"\n')
             aws.chmod(0o755)
             if spec.guarded:
                 self._fabric.guard_host(self._network, spec.name, namespace.pid, spec.address)
