@@ -129,6 +129,7 @@ class Twin:
             f"{HOME}/.aws/credentials",
             f"[default]\naws_access_key_id = {keys['access_key_id']}\n"
             f"aws_secret_access_key = {keys['secret_access_key']}\naws_session_token = {keys['session_token']}\n",
+            0o600,
         )
 
     def missing(self) -> list[str]:

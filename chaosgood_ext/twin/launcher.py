@@ -37,6 +37,9 @@ _UNSHARE = (
     "--fork", "--kill-child", "--mount-proc", "--",
 )  # fmt: skip
 
+_MANAGED = ("alb-", "db-")
+"""How the names of hosts begin that AWS keeps to itself: load balancer nodes and databases."""
+
 Progress = Callable[[str], None]
 
 
@@ -98,9 +101,16 @@ class RunningTwin:
     def argv_in(self, host: str, argv: Sequence[str]) -> list[str]:
         """The command line that runs `argv` on `host` as an engineer would; an interactive shell where it is empty.
 
-        What is typed or run is logged there as a session. The terminal is the caller's.
+        What is typed or run is logged there as a session. The terminal is the caller's. Raises :class:`BadInput`
+        for an unknown host, and for one that nobody can log in to on AWS.
         """
-        pid = self.host(host)["pid"]
+        found = self.host(host)
+        if found["name"].startswith(_MANAGED):
+            raise BadInput(
+                f"{host} is a managed service: nobody can log in there, as on AWS.",
+                "Use its API, or reach it from a host: `chaos shell app-1 -- psql -h database.chaosgood.internal`.",
+            )
+        pid = found["pid"]
         session = (
             ["bash", "/etc/chaosgood/session", *argv] if argv else ["bash", "--rcfile", "/etc/chaosgood/bashrc", "-i"]
         )
@@ -132,6 +142,8 @@ def boot(name: str | None = None, *, private: bool = False, on_progress: Progres
         listeners = {door: stack.enter_context(_listen()) for door in DOORS}
         status_read, status_write = _pipe(stack)
         lifeline_read, lifeline_write = _pipe(stack)
+        # Now, while the numbers of all descriptors that the stack closes are still taken.
+        lifeline = os.dup(lifeline_write) if private else -1
         settings = Settings(
             name=name,
             programs=str(tools),
@@ -147,6 +159,7 @@ def boot(name: str | None = None, *, private: bool = False, on_progress: Progres
         try:
             outputs = _await_ready(process, status_read, status_write, on_progress, _run_folder() / f"{name}.log")
         except BaseException:
+            _close(lifeline)
             _kill(process.pid)
             process.wait()
             (_run_folder() / f"{name}.log").unlink(missing_ok=True)
@@ -158,7 +171,7 @@ def boot(name: str | None = None, *, private: bool = False, on_progress: Progres
             started=psutil.Process(process.pid).create_time(),
             private=private,
             outputs=outputs,
-            lifeline=os.dup(lifeline_write) if private else -1,
+            lifeline=lifeline,
         )
         _write_record(twin)
         return twin
@@ -275,9 +288,7 @@ def _spawn(settings: Settings, name: str) -> subprocess.Popen[bytes]:
     if not shutil.which("unshare"):
         raise MachineError("The program `unshare` is missing.", "Install the package util-linux.")
     environment = {
-        key: value
-        for key, value in os.environ.items()
-        if key in ("LANG", "CHAOSGOOD_CACHE", "PYTHONDONTWRITEBYTECODE")
+        key: value for key, value in os.environ.items() if key in ("LANG", "CHAOSGOOD_CACHE", "PYTHONDONTWRITEBYTECODE")
     }
     with (_run_folder() / f"{name}.log").open("wb") as log:
         return subprocess.Popen(

@@ -27,7 +27,7 @@ def disk_of(tier: str, *, with_common: bool, stack: Path = STACK) -> Disk:
 
     Raises :class:`BadInput` when an override does not match its file exactly once.
     """
-    overrides = json.loads((stack / "twin-overrides.json").read_text()) if tier else {}
+    overrides = json.loads((stack / "twin-overrides.json").read_text())
     files: dict[str, str] = {}
     for folder in (["common"] if with_common else []) + ([tier] if tier else []):
         root = stack / folder / "etc"

@@ -25,7 +25,19 @@ from chaosgood_ext.twin.hosts.units import environment_of, expand
 from chaosgood_ext.twin.kernel import network_namespace
 
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-_NOT_EC2 = ("", "database")
+_MANAGED = ("alb-", "db-")
+"""How the names of hosts begin on which AWS installs its own software, and we none."""
+
+
+# The AWS CLI 1 takes the endpoint of RDS in us-east-1 from nowhere but its command line, and has no `logs tail`.
+_AWS = f"""\
+#!/bin/sh
+if [ "$1 $2" = "logs tail" ]; then
+    shift 2
+    exec {sys.executable} -m chaosgood_ext.twin.logs_tail "$@"
+fi
+exec {sys.executable} -m awscli --endpoint-url "${{AWS_ENDPOINT_URL:-http://{RESOLVERS[0]}:4566}}" "$@"
+"""
 
 
 class Host:
@@ -96,11 +108,13 @@ class Host:
         """A path on this host, as the daemon sees it."""
         return self.root / path.lstrip("/")
 
-    def write(self, path: str, text: str) -> None:
+    def write(self, path: str, text: str, mode: int = 0o644) -> None:
         """Write a file on this host, its folder made where missing; what reads it never sees half of it."""
         target = self.path(path)
         target.parent.mkdir(parents=True, exist_ok=True)
         fresh = target.with_name(f".{target.name}.new")
+        fresh.touch()
+        fresh.chmod(mode)
         fresh.write_text(text)
         fresh.replace(target)
 
@@ -157,15 +171,10 @@ class Hosts:
         try:
             for name, text in proc_files(Usage(), spec.memory_mib, spec.vcpus, time.time()).items():
                 (namespace.folder / "proc" / name).write_text(text)
-            disk = disk_of(spec.tier, with_common=spec.tier not in _NOT_EC2)
+            disk = disk_of(spec.tier, with_common=not spec.name.startswith(_MANAGED))
             for path, text in {**_identity(spec), **disk.files, **spec.files}.items():
-                host.write(path, text)
-            aws = host.path(f"{HOME}/bin/aws")
-            aws.parent.mkdir(exist_ok=True)
-            # The AWS CLI 1 takes the endpoint of RDS in us-east-1 from nowhere but its command line.
-            endpoint = f"${{AWS_ENDPOINT_URL:-http://{RESOLVERS[0]}:4566}}"
-            aws.write_text(f'#!/bin/sh\nexec {sys.executable} -m awscli --endpoint-url "{endpoint}" "$@"\n')
-            aws.chmod(0o755)
+                host.write(path, text, 0o600 if path.startswith(HOME) else 0o644)
+            host.write(f"{HOME}/bin/aws", _AWS, 0o755)
             if spec.guarded:
                 self._fabric.guard_host(self._network, spec.name, namespace.pid, spec.address)
             self._fabric.plug(namespace.pid, spec.address)
