@@ -39,7 +39,8 @@ def test_following_prints_late_events_once() -> None:
     first, late, last = ({"eventId": str(n), "timestamp": 1000 * n} for n in (1, 2, 3))
 
     class Client:
-        answers = [[first, last], [late, last]]
+        def __init__(self) -> None:
+            self.answers = [[first, last], [late, last]]
 
         def get_paginator(self, _: str) -> "Client":
             return self
