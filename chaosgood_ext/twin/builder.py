@@ -1,6 +1,7 @@
 """The environment of `stack/topology.json`, built by AWS API calls as terraform would make them.
 
-The order follows what takes longest to come up: the network, then the database, then the instances.
+The order follows what takes longest to come up: the network, then the database, then the instances. The service
+comes last, when its container instances have joined the cluster.
 """
 
 from __future__ import annotations
@@ -8,6 +9,7 @@ from __future__ import annotations
 import base64
 import ipaddress
 import json
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -20,6 +22,7 @@ ClientFactory = Callable[[str], Any]
 
 IMAGE = "chaosgood-host"
 _GRACE_PERIOD_S = 30
+_JOINED_WITHIN_S = 10.0
 _TRUST_ACCOUNT = {"AWS": f"arn:aws:iam::{ACCOUNT_ID}:root"}
 _TRUST_INSTANCE = {"Service": "ec2.amazonaws.com"}
 
@@ -58,10 +61,14 @@ class Builder:
         self._make_roles()
         self._make_image()
         self._make_instances()
-        self._make_load_balancers()
+        self._make_cluster()
+        self._make_target_groups()
         self._make_auto_scaling_groups()
-        self._make_service()
+        self._make_load_balancers()
         self._make_private_zone()
+        self._make_service_registry()
+        self._await_container_instances()
+        self._make_service()
         return self.resources
 
     def _tags(self, name: str, tier: str = "") -> list[dict[str, str]]:
@@ -198,10 +205,13 @@ class Builder:
             self.resources[f"{tier}_instance_id"] = instance["InstanceId"]
             self._instances[tier] = instance["PrivateIpAddress"]
 
-    def _make_load_balancers(self) -> None:
+    def _make_target_groups(self) -> None:
         elb = self._client("elbv2")
         for tier, wanted in self._topology["target_groups"].items():
             self._make_target_group(elb, tier, wanted)
+
+    def _make_load_balancers(self) -> None:
+        elb = self._client("elbv2")
         for tier, wanted in self._topology["load_balancers"].items():
             self._make_load_balancer(elb, tier, wanted)
 
@@ -298,10 +308,24 @@ class Builder:
 
     # -- containers
 
+    def _make_cluster(self) -> None:
+        cluster = self._topology["ecs"]["cluster"]
+        self._client("ecs").create_cluster(clusterName=cluster, tags=_lower(self._tags(self._name)))
+        self.resources["ecs_cluster_name"] = cluster
+
+    def _await_container_instances(self) -> None:
+        """Wait until both can be placed on: tasks that start on the first one never move to a later one."""
+        ecs, cluster = self._client("ecs"), self._topology["ecs"]["cluster"]
+        wanted = self._topology["auto_scaling_groups"]["app"]["desired_capacity"]
+        deadline = time.monotonic() + _JOINED_WITHIN_S
+        while time.monotonic() < deadline:
+            known = ecs.describe_clusters(clusters=[cluster])["clusters"][0]
+            if known["registeredContainerInstancesCount"] >= wanted:
+                return
+            time.sleep(0.01)
+
     def _make_service(self) -> None:
         ecs, wanted = self._client("ecs"), self._topology["ecs"]
-        self._make_service_registry()
-        ecs.create_cluster(clusterName=wanted["cluster"], tags=_lower(self._tags(self._name)))
         service, definition = wanted["service"], wanted["task_definition"]
         ecs.register_task_definition(**self._task_definition(definition, service))
         ecs.create_service(
@@ -328,7 +352,6 @@ class Builder:
             placementStrategy=[{"type": "spread", "field": "instanceId"}],
             tags=_lower(self._tags(service["name"], "app")),
         )
-        self.resources["ecs_cluster_name"] = wanted["cluster"]
         self.resources["ecs_service_name"] = service["name"]
 
     def _task_definition(self, wanted: Mapping[str, Any], service: Mapping[str, Any]) -> dict[str, Any]:
