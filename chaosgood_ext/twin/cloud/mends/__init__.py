@@ -4,12 +4,12 @@ Most replace a made-up figure by one that is worked out from what there is, or a
 that AWS shows first; the controllers of `services/` then move it on when the world has followed.
 """
 
-from chaosgood_ext.twin.cloud.mends import autoscaling, ec2, ecs, elbv2, rds
+from chaosgood_ext.twin.cloud.mends import autoscaling, ec2, ecs, elbv2, rds, security_groups
 
 __all__ = ["install"]
 
 
 def install() -> None:
     """Patch moto, once for the whole process; a second call does nothing."""
-    for module in (ec2, autoscaling, elbv2, ecs, rds):
+    for module in (ec2, security_groups, autoscaling, elbv2, ecs, rds):
         module.install()
