@@ -23,7 +23,7 @@ def main(rounds: int, groups: tuple[str, ...]) -> None:
     for group in groups or GROUPS:
         module = importlib.import_module(f"benchmarks.{group}")
         figures += module.measure(rounds, lambda text, group=group: print(f"{group}: {text}", file=sys.stderr))
-    keep(RESULTS, figures)
+        keep(RESULTS, figures)
     print(show(figures))
 
 
