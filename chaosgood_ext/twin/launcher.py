@@ -219,7 +219,7 @@ def shut_down(twin: RunningTwin, deadline_s: float = 5.0) -> None:
         with contextlib.suppress(OSError):
             descriptors.append(os.pidfd_open(pid))
     if twin.is_alive():
-        _kill(twin.pid)
+        _kill(twin.init_pid)  # and its parent, `unshare`, sees it off
     deadline = time.monotonic() + deadline_s
     with selectors.DefaultSelector() as selector:
         for descriptor in descriptors:
@@ -330,7 +330,7 @@ def _tail(log: Path) -> str:
 
 
 def _kill(pid: int) -> None:
-    """End the `unshare` process: its child, the sandbox's first process, dies with it, and so all inside."""
+    """End the sandbox's first process, and so all inside; or the `unshare` before it, which takes it along."""
     with contextlib.suppress(ProcessLookupError):
         os.kill(pid, signal.SIGKILL)
 

@@ -82,7 +82,7 @@ def test_when_the_daemon_is_killed_everything_in_it_dies(second: RunningTwin, ev
     )
     os.kill(daemon.pid, signal.SIGKILL)
     eventually(lambda: not any(process.is_running() for process in left["processes"]))
-    assert not second.is_alive()
+    eventually(lambda: not second.is_alive())
     assert second.name not in {one.name for one in launcher.running()}
     assert [path for path in left["files"] if path.exists()] == []
 
