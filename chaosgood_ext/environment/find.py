@@ -15,6 +15,7 @@ from chaosgood_ext.errors import BadInput, EnvironmentUnavailable
 if TYPE_CHECKING:
     from chaosgood_ext.twin.launcher import RunningTwin
 
+PRIVATE = "private"
 Progress = Callable[[str], None]
 
 
@@ -42,9 +43,9 @@ class Environment:
 def find(kind: str, on_progress: Progress) -> Environment:
     """The environment to play in.
 
-    With `kind` `twin`: the running twin called `$CHAOSGOOD_TWIN`, else the only one that runs, else a private
-    one, which is booted (`on_progress` is told what it is doing) and ends with this process. With `aws`: the
-    one whose outputs are in the file `$CHAOSGOOD_OUTPUTS`. Raises :class:`EnvironmentUnavailable`, or
+    With `kind` `twin`: the running twin called `$CHAOSGOOD_TWIN`, else the only one that runs and is not another
+    game's, else a private one, which is booted (`on_progress` is told what it is doing) and ends with this process;
+    `CHAOSGOOD_TWIN=private` asks for that. With `aws`: the one whose outputs are in the file `$CHAOSGOOD_OUTPUTS`. Raises :class:`EnvironmentUnavailable`, or
     :class:`BadInput` for another `kind`.
     """
     if kind == "twin":
@@ -57,12 +58,15 @@ def find(kind: str, on_progress: Progress) -> Environment:
 def _twin(name: str | None, on_progress: Progress) -> Environment:
     from chaosgood_ext.twin import launcher
 
-    running = launcher.running()
+    running = [] if name == PRIVATE else [twin for twin in launcher.running() if not twin.private]
     if not name and len(running) > 1:
         names = ", ".join(twin.name for twin in running)
-        raise BadInput(f"{len(running)} twins are running: {names}.", "Say which one with CHAOSGOOD_TWIN.")
-    if name or running:
-        twin = launcher.find(name)
+        raise BadInput(
+            f"{len(running)} twins are running: {names}.",
+            f"Say which one with CHAOSGOOD_TWIN, or have a new one with CHAOSGOOD_TWIN={PRIVATE}.",
+        )
+    if name != PRIVATE and (name or running):
+        twin = launcher.find(name or running[0].name)
         return Environment(parse(twin.outputs, f"twin {twin.name}"), twin)
     twin = launcher.boot(private=True, on_progress=on_progress)
     return Environment(parse(twin.outputs, f"twin {twin.name}"), twin, private=True)
