@@ -27,7 +27,7 @@ import psutil
 
 from chaosgood_ext.errors import BadInput, MachineError, TwinError
 from chaosgood_ext.twin import cache, programs
-from chaosgood_ext.twin.sandbox import PATH, Settings
+from chaosgood_ext.twin.sandbox import PATH, Settings, own_folders
 
 DOORS = ("aws", "application", "prometheus", "alertmanager")
 _BOOT_DEADLINE_S = 90.0
@@ -148,7 +148,7 @@ def boot(name: str | None = None, *, private: bool = False, on_progress: Progres
             name=name,
             programs=str(tools),
             images=str(images),
-            keep=_kept(),
+            keep=own_folders(),
             listeners={door: listener.fileno() for door, listener in listeners.items()},
             urls={door: f"http://127.0.0.1:{listener.getsockname()[1]}" for door, listener in listeners.items()},
             status_fd=status_write,
@@ -254,12 +254,6 @@ def exports(outputs: dict[str, Any], who: str = "player") -> dict[str, str]:
 
 def _run_folder() -> Path:
     return cache.folder() / "run"
-
-
-def _kept() -> tuple[str, ...]:
-    """The folders without which this Python and this package cannot run inside."""
-    package = Path(__file__).resolve().parents[2]
-    return tuple(dict.fromkeys(str(Path(p).resolve()) for p in (sys.base_prefix, sys.prefix, package)))
 
 
 def _listen() -> socket.socket:

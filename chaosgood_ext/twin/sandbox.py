@@ -54,6 +54,12 @@ class Settings:
         return cls(**{**values, "keep": tuple(values["keep"])})
 
 
+def own_folders() -> tuple[str, ...]:
+    """The folders without which this Python and this package cannot run, wherever inside they are needed."""
+    package = Path(__file__).resolve().parents[2]
+    return tuple(dict.fromkeys(str(Path(p).resolve()) for p in (sys.base_prefix, sys.prefix, package)))
+
+
 def enclose(settings: Settings) -> None:
     """Arrange the mounts. Raises :class:`OSError` with the path that failed."""
     keep = {path: os.open(path, os.O_PATH | os.O_DIRECTORY) for path in (*settings.keep, settings.images)}

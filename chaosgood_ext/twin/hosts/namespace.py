@@ -9,12 +9,14 @@ from __future__ import annotations
 import shlex
 import subprocess
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
 
 from chaosgood_ext.errors import TwinError
+from chaosgood_ext.twin.sandbox import own_folders
 
 HOME = "/home/admin"
 FIGURES = ("meminfo", "loadavg", "uptime", "stat")
@@ -44,9 +46,13 @@ class Namespace:
         self.holder.wait()
 
 
-def script(hostname: str, folder: str) -> str:
-    """The shell script that the host's first process runs before it becomes its init (pure)."""
+def script(hostname: str, folder: str, shown: Sequence[str] = ()) -> str:
+    """The shell script that the host's first process runs before it becomes its init (pure).
+
+    The folders `shown` stay visible also where they lie below the `/tmp` of the machine.
+    """
     own = shlex.quote(folder)
+    temporary = [shlex.quote(path) for path in shown if path.startswith("/tmp/")]  # noqa: S108
     lines = [
         "set -e",
         f"hostname {shlex.quote(hostname)}",
@@ -58,7 +64,8 @@ def script(hostname: str, folder: str) -> str:
             for top in ("etc", "var")
         ),
         f"mount --bind {own}/log /var/log",
-        f"mount --bind {own}/tmp /tmp",  # noqa: S108
+        *(f"mkdir -p {own}{path} && mount --rbind {path} {own}{path}" for path in temporary),
+        f"mount --rbind {own}/tmp /tmp",  # noqa: S108
         f"mount --bind {own}/home {HOME}",
         f"mount --bind {own}/shm /dev/shm",
         f"mount --bind {own}/run /run",
@@ -102,7 +109,7 @@ def open_namespace(name: str, hostname: str, base: Path, deadline_s: float = 10)
             "--",
             "sh",
             "-c",
-            script(hostname, str(folder)),
+            script(hostname, str(folder), own_folders()),
         ],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
