@@ -98,6 +98,8 @@ class Builder:
             self._subnets[tier] = [
                 self._make_subnet(tier, zone, str(block), table_id) for zone, block in self._split(subnet)
             ]
+            for subnet_id in self._subnets[tier] if subnet.get("map_public_ip_on_launch") else []:
+                ec2.modify_subnet_attribute(SubnetId=subnet_id, MapPublicIpOnLaunch={"Value": True})
             self.resources[f"{tier}_subnet_ids"] = ",".join(self._subnets[tier])
 
     def _split(self, subnet: Mapping[str, str]) -> list[tuple[str, ipaddress.IPv4Network]]:

@@ -28,9 +28,10 @@ def serve(connection: socket.socket, health: Path) -> None:
             elif path == "/close":
                 return
             elif path == "/garbage":
-                connection.sendall(b"this is no HTTP\r\n\r\n")
+                connection.sendall(b"HTTP/1.1 200 OK\r\nthis is no header\r\n\r\n")
                 return
             elif path == "/slow":
+                health.with_suffix(".slow").touch()
                 time.sleep(1.5)
                 answer(connection, "200", b"slow")
             else:

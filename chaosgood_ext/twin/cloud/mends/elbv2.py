@@ -22,6 +22,17 @@ def install() -> None:
     _key_targets_by_port()
     # moto makes a load balancer active when it is first looked at; the elb controller does when its node runs.
     replace(FakeLoadBalancer, "activate", lambda _self: None)
+    _face_the_internet()
+
+
+def _face_the_internet() -> None:
+    """moto leaves the scheme empty when none is asked for; AWS makes a load balancer face the internet."""
+
+    def begin(self: FakeLoadBalancer, *args: Any, **kwargs: Any) -> None:
+        init(self, *args, **kwargs)
+        self.scheme = self.scheme or "internet-facing"
+
+    init = replace(FakeLoadBalancer, "__init__", begin)
 
 
 def _key_targets_by_port() -> None:
