@@ -9,8 +9,10 @@ Run by :mod:`chaosgood_ext.twin.launcher` as `unshare … python -m chaosgood_ex
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import shutil
 import sys
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -24,6 +26,12 @@ PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 """Where programs are looked for inside: a plain user's own search path often lacks the sbin folders."""
 
 _COVERED = ("/run", "/tmp", "/home", "/root", "/dev/shm", "/mnt", "/media")  # noqa: S108
+
+_ETC = (
+    "alternatives", "bash.bashrc", "debian_version", "ethertypes", "fonts", "gai.conf", "host.conf", "inputrc",
+    "iproute2", "ld.so.cache", "ld.so.conf", "ld.so.conf.d", "locale.alias", "localtime", "magic", "mime.types",
+    "os-release", "profile", "protocols", "rpc", "services", "terminfo", "timezone", "vim",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -75,6 +83,27 @@ def enclose(settings: Settings) -> None:
     for descriptor in keep.values():
         os.close(descriptor)
     BASE.mkdir(parents=True)
+    copy_etc(Path("/etc"), BASE / "etc")
+
+
+def copy_etc(source: Path, target: Path) -> None:
+    """Copy what every host finds in its `/etc`.
+
+    A copy, since in a plain user's namespace the machine's own folders belong to nobody, and nobody may write there.
+    """
+    target.mkdir()
+    for name in _ETC:
+        found = source / name
+        if found.is_dir() and not found.is_symlink():
+            shutil.copytree(found, target / name, symlinks=True, copy_function=_copy_readable)
+        elif found.is_symlink() or found.is_file():
+            _copy_readable(str(found), str(target / name))
+
+
+def _copy_readable(source: str, target: str, *, follow_symlinks: bool = False) -> str:
+    with contextlib.suppress(PermissionError):
+        shutil.copyfile(source, target, follow_symlinks=follow_symlinks)
+    return target
 
 
 def main() -> None:

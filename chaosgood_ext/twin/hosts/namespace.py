@@ -49,22 +49,18 @@ class Namespace:
 def script(hostname: str, folder: str, shown: Sequence[str] = ()) -> str:
     """The shell script that the host's first process runs before it becomes its init (pure).
 
-    The folders `shown` stay visible also where they lie below the `/tmp` of the machine.
+    The folders `shown` stay visible also where they lie below the `/tmp` or the `/var` of the machine.
     """
-    own = shlex.quote(folder)
-    temporary = [shlex.quote(path) for path in shown if path.startswith("/tmp/")]  # noqa: S108
+    own, etc = shlex.quote(folder), shlex.quote(str(Path(folder).parent.parent / "etc"))
+    covered = [shlex.quote(path) for path in shown if path.startswith(("/tmp/", "/var/"))]  # noqa: S108
     lines = [
         "set -e",
         f"hostname {shlex.quote(hostname)}",
         "mount -t proc proc /proc",
         *(f"mount --bind {own}/proc/{name} /proc/{name}" for name in FIGURES),
-        *(
-            f"mount -t overlay overlay -o "
-            f"lowerdir=/{top},upperdir={own}/{top},workdir={own}/{top}.work,userxattr /{top}"
-            for top in ("etc", "var")
-        ),
-        f"mount --bind {own}/log /var/log",
-        *(f"mkdir -p {own}{path} && mount --rbind {path} {own}{path}" for path in temporary),
+        f"mount -t overlay overlay -o lowerdir={etc},upperdir={own}/etc,workdir={own}/etc.work,userxattr /etc",
+        *(f"mkdir -p {own}{path} && mount --rbind {path} {own}{path}" for path in covered),
+        f"mount --rbind {own}/var /var",
         f"mount --rbind {own}/tmp /tmp",  # noqa: S108
         f"mount --bind {own}/home {HOME}",
         f"mount --bind {own}/shm /dev/shm",
@@ -84,13 +80,13 @@ def open_namespace(name: str, hostname: str, base: Path, deadline_s: float = 10)
     for part in (
         "etc",
         "etc.work",
-        "var",
-        "var.work",
-        "log",
+        "var/log",
+        "var/lib",
+        "var/cache",
+        "var/tmp",
         "tmp",
         "home",
         "shm",
-        "run",
         "run/lock",
         "proc",
     ):
