@@ -42,7 +42,9 @@ class Lab:
         self.eventually(lambda: self.on("workstation", f"curl -s localhost:{port}/health").returncode == 0)
 
     def set_health(self, port: int, status: str) -> None:
-        self.on("workstation", f"echo {status} > /tmp/health-{port}.new && mv /tmp/health-{port}.new /tmp/health-{port}")
+        self.on(
+            "workstation", f"echo {status} > /tmp/health-{port}.new && mv /tmp/health-{port}.new /tmp/health-{port}"
+        )
 
     def group(self, *ports: int, state: str = "healthy", **health_check: Any) -> str:
         """Forward to a new target group with these ports of the workstation, all in `state`."""
@@ -93,7 +95,9 @@ class Lab:
 
     def until(self, status: int, path: str = "/") -> str:
         """Ask until the answer has this status; a new configuration takes a moment to reach the node."""
-        found: str = self.eventually(lambda: next((a for s, a in [self.get(path)] if s == status), ""), what=f"{status}")
+        found: str = self.eventually(
+            lambda: next((a for s, a in [self.get(path)] if s == status), ""), what=f"{status}"
+        )
         return found
 
     def clean(self) -> None:

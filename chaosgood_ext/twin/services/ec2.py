@@ -64,10 +64,11 @@ def plan(machines: Iterable[Machine], hosts: Mapping[str, HostSpec]) -> list[Ste
     """Return what makes `hosts` (by name) those that `machines` want.
 
     A host is known as its tier where the tier has one instance, as `web-1` and so on in an auto scaling group: the
-    lowest number that no living host of the tier has.
+    lowest number that no host of the tier has which stays.
     """
     machines = list(machines)
-    aliases = {alias for spec in hosts.values() for alias in spec.aliases}
+    staying = {machine.id for machine in machines if machine.state in ("pending", "running")}
+    aliases = {alias for name, spec in hosts.items() if name in staying for alias in spec.aliases}
     steps: list[Step] = []
     for machine in machines:
         if machine.state in ("pending", "running") and machine.id not in hosts:
