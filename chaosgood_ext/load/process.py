@@ -73,11 +73,14 @@ class Load:
         """How many requests were made so far; 0 when the process is gone."""
         if not self.running:
             return 0
-        with suppress(OSError), (self.folder / "requests_stats.csv").open(newline="") as file:
-            for row in csv.DictReader(file):
-                if row.get("Name") == "Aggregated":
-                    return int(row["Request Count"])
-        return 0
+        try:
+            # Locust only ever appends to this file, while it empties and rewrites the others.
+            written = (self.folder / "requests_stats_history.csv").read_text()
+        except FileNotFoundError:
+            return 0
+        whole_lines = written[: written.rfind("\n") + 1].splitlines()
+        totals = [int(row["Total Request Count"]) for row in csv.DictReader(whole_lines) if row["Name"] == "Aggregated"]
+        return max(totals, default=0)
 
     def stop(self) -> None:
         """End the process group, by force when it does not end within a second; harmless when it has ended."""
