@@ -40,6 +40,7 @@ class Scenario:
     fixes: tuple[Play, ...]
     cheats: tuple[Play, ...] = ()
     contributing_factors: tuple[str, ...] = ()
+    irreversible: tuple[str, ...] = ()
     hold_window_s: float | None = None
     objective: float = 0.99
 
@@ -101,7 +102,7 @@ def parse(experiment: object, path: str) -> Scenario:
     (extension,) = (each for each in experiment["extensions"] if each["name"] == NAME)
     fields = {key: value for key, value in extension.items() if key != "name"}
     plays = {key: tuple(Play(**play) for play in fields.get(key, ())) for key in ("fixes", "cheats")}
-    lists = {key: tuple(fields.get(key, ())) for key in ("hints", "contributing_factors")}
+    lists = {key: tuple(fields.get(key, ())) for key in ("hints", "contributing_factors", "irreversible")}
     return Scenario(**{**fields, **plays, **lists})
 
 
