@@ -27,7 +27,7 @@ def shell(ctx: click.Context, host: str | None, name: str | None) -> None:
 
     \b
     chaos shell                       your workstation inside the VPC, with the AWS CLI
-    chaos shell app-1                 a host: web-1, app-2, database, monitoring, ...
+    chaos shell app-1                 a host: web-1, web-2, app-1, app-2, monitoring
     chaos shell app-1 -- ss -tn       one command, with its exit status
     chaos shell -- aws ec2 describe-instances
 
@@ -44,4 +44,3 @@ def shell(ctx: click.Context, host: str | None, name: str | None) -> None:
         running = launcher.find(name or os.environ.get("CHAOSGOOD_TWIN"))
         argv = running.argv_in(host or "workstation", ctx.meta[__name__])
         os.execvp(argv[0], argv)  # noqa: S606 - a terminal's signals are the shell's own
-

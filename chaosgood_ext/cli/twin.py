@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import click
 
 
@@ -12,6 +14,7 @@ def twin() -> None:
     \b
     chaos twin up          start one and print how the AWS CLI reaches it
     chaos twin status      tiers, hosts, addresses, health, URLs
+    chaos twin env         what makes your own AWS CLI speak to it
     chaos twin down        end it; nothing is left
     """
 
@@ -37,9 +40,7 @@ def up(name: str | None, as_json: bool) -> None:
         if as_json:
             print(json.dumps(running.outputs, indent=2))
             return
-        for key, value in launcher.exports(running.outputs).items():
-            print(f"export {key}={value}")
-        print(f"export CHAOSGOOD_TWIN={running.name}")
+        _print_exports(running.outputs, running.name, "player")
         for title, url in running.outputs["urls"].items():
             print(f"# {title}: {url['url']}")
 
@@ -87,6 +88,26 @@ def status(name: str | None, as_json: bool) -> None:
 
 @twin.command()
 @click.argument("name", required=False)
+@click.option("--facilitator", is_flag=True, help="As the facilitator, who may do all, instead of as the responder.")
+def env(name: str | None, facilitator: bool) -> None:
+    """Print the environment with which the AWS CLI and boto3 speak to a running twin.
+
+    \b
+    eval "$(chaos twin env)"
+    aws ec2 describe-instances
+    """
+    import os
+
+    from chaosgood_ext.cli.common import reported
+    from chaosgood_ext.twin import launcher
+
+    with reported():
+        running = launcher.find(name or os.environ.get("CHAOSGOOD_TWIN"))
+        _print_exports(running.outputs, running.name, "facilitator" if facilitator else "player")
+
+
+@twin.command()
+@click.argument("name", required=False)
 def down(name: str | None) -> None:
     """End a twin: no process, mount, namespace, socket or file of it is left."""
     import os
@@ -98,6 +119,16 @@ def down(name: str | None) -> None:
         running = launcher.find(name or os.environ.get("CHAOSGOOD_TWIN"))
         launcher.shut_down(running)
         print(f"Twin {running.name} is gone.")
+
+
+def _print_exports(outputs: dict[str, Any], name: str, who: str) -> None:
+    from shlex import quote
+
+    from chaosgood_ext.twin import launcher
+
+    for key, value in launcher.exports(outputs, who).items():
+        print(f"export {key}={quote(value)}")
+    print(f"export CHAOSGOOD_TWIN={name}")
 
 
 def _units(host: dict[str, object]) -> str:

@@ -5,14 +5,17 @@ from __future__ import annotations
 import json
 import os
 import shlex
+import shutil
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Protocol
 
 from chaosgood_ext.environment.find import Environment
 from chaosgood_ext.errors import BadInput, GameError
 from chaosgood_ext.game.program import Program
-from chaosgood_ext.game.terminal import Terminal
+from chaosgood_ext.game.terminal import Terminal, paragraphs
 from chaosgood_ext.record.event import Kind
 from chaosgood_ext.record.folder import GameFolder
 from chaosgood_ext.scenario.model import Play, Scenario
@@ -69,20 +72,20 @@ class Human:
         """Tell the story, and where to look and to work."""
         briefing = self._briefing
         terminal, outputs = briefing.terminal, briefing.environment.outputs
-        terminal.box(briefing.scenario.title, briefing.scenario.story.strip().splitlines(), "cyan")
+        terminal.box(briefing.scenario.title, paragraphs(briefing.scenario.story), "cyan")
         terminal.line("Where to look", "bold")
         for name, url in outputs.urls.items():
             terminal.line(f"  {name:<14} {url.url}" + ("" if url.access == "direct" else f"   ({url.access})"))
         terminal.line("Where to work (in another terminal)", "bold")
+        if not shutil.which("chaos"):
+            terminal.line(f"  . {shlex.quote(str(Path(sys.argv[0]).absolute().parent / 'activate'))}", "dim")
         terminal.line("  chaos shell              your workstation inside the VPC, with the AWS CLI set up")
-        terminal.line("  chaos shell app-1        a host: web-1, web-2, app-1, app-2, database, monitoring, …")
-        terminal.line("  or the AWS CLI right here, with:", "dim")
-        for name, value in outputs.aws_variables("player").items():
-            terminal.line(f"    export {name}={shlex.quote(value)}", "dim")
+        terminal.line("  chaos shell app-1        a host: web-1, web-2, app-1, app-2, monitoring")
+        terminal.line('  eval "$(chaos twin env)"   your own AWS CLI, in that terminal')
         terminal.line("On the record", "bold")
         terminal.line("  chaos ack                you are on it")
         terminal.line("  chaos note 'TEXT'        what you think, for the post-mortem")
-        terminal.line("  chaos hint               the next of " f"{len(briefing.scenario.hints)} hints")
+        terminal.line(f"  chaos hint               the next of {len(briefing.scenario.hints)} hints")
         terminal.line("You will be paged here. Ctrl-C gives up and puts everything back.")
 
     def page(self, page: Page) -> None:
@@ -116,9 +119,7 @@ class _ByProgram:
         record = self._briefing.folder.record
         record.append(Kind.RESPONDER_STARTED, {"what": what}, teller="responder")
         try:
-            self._program = Program(
-                argv, environment=environment, stdin=stdin, on_line=self._heard, on_end=self._ended
-            )
+            self._program = Program(argv, environment=environment, stdin=stdin, on_line=self._heard, on_end=self._ended)
         except GameError as cause:
             self._briefing.give_up(str(cause))
 
@@ -159,9 +160,7 @@ class Autopilot(_ByProgram):
 
     def _failed(self, status: int) -> None:
         said = " | ".join(line for line in self._last_lines[-3:] if line.strip()) or "nothing"
-        self._briefing.give_up(
-            f"The autopilot's fix {self._play.name} ended with status {status} and said: {said}."
-        )
+        self._briefing.give_up(f"The autopilot's fix {self._play.name} ended with status {status} and said: {said}.")
 
 
 class Command(_ByProgram):

@@ -16,6 +16,12 @@ _ERASE_LINE = "\r\x1b[K"
 _COLOURS = {"red": "31", "green": "32", "yellow": "33", "blue": "34", "cyan": "36", "bold": "1", "dim": "2"}
 
 
+def paragraphs(text: str) -> list[str]:
+    """The paragraphs of `text`, each as one line, with an empty one between two."""
+    found = [" ".join(part.split()) for part in text.strip().split("\n\n")]
+    return [line for part in found for line in (part, "")][:-1]
+
+
 class Terminal:
     """Writes to `stream`; without a terminal there, no colours and no status line.
 

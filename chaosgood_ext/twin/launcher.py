@@ -118,6 +118,7 @@ class RunningTwin:
             "nsenter", "-t", str(self.init_pid), "--user", "--preserve-credentials", "-m", "-n", "-p", "-u", "-i", "--",
             "nsenter", "-t", str(pid), "-m", "-u", "-p", "-n", "--wd=/home/admin", "--",
             "env", "-i", f"TERM={os.environ.get('TERM', 'dumb')}", "HOME=/home/admin", "USER=root", "LANG=C.UTF-8",
+            f"CHAOSGOOD_HOST={(found['aliases'] or [found['name']])[0]}",
             "PATH=/home/admin/bin:/usr/lib/postgresql/15/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
             *session,
         ]  # fmt: skip
