@@ -155,14 +155,17 @@ class Game:
     def before_action(self, name: str, module: str, func: str, arguments: Mapping[str, Any]) -> None:
         """Put the inverse of a fault on disk before it acts; what breaks nothing needs none.
 
-        Raises :class:`ChaosGoodError` when the inverse cannot be found or written: the fault must not act then.
+        A fault that the scenario calls irreversible acts without. Raises :class:`ChaosGoodError` when the inverse
+        cannot be found or written: the fault must not act then.
         """
         assert self.ending.aws is not None
         assert self.ending.undo is not None
-        inverse = inverses.plan(module, func, arguments, self.ending.aws)
-        if inverse is None:
+        irreversible = name in self.scenario.irreversible
+        inverse = None if irreversible else inverses.plan(module, func, arguments, self.ending.aws)
+        if inverse is not None:
+            self.ending.undo.open(name, inverse)
+        elif not irreversible:
             return
-        self.ending.undo.open(name, inverse)
         self._open_fault = name
         self.enter(Phase.FAULT)
         self.record(Kind.FAULT_STARTED, {"fault": name}, subject=name)
