@@ -123,7 +123,8 @@ class Twin:
         region, endpoint = self.outputs["region"], f"http://{RESOLVERS[0]}:4566"
         workstation.write(
             f"{HOME}/.aws/config",
-            f"[default]\nregion = {region}\nendpoint_url = {endpoint}\noutput = json\ncli_pager =\ncli_timestamp_format = iso8601\n",
+            f"[default]\nregion = {region}\nendpoint_url = {endpoint}\noutput = json\n"
+            "cli_pager =\ncli_timestamp_format = iso8601\n",
         )
         workstation.write(
             f"{HOME}/.aws/credentials",

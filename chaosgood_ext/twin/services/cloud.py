@@ -15,6 +15,7 @@ from chaosgood_ext.twin.builder import Builder, Secrets
 from chaosgood_ext.twin.cloud import ACCOUNT_ID, mends
 from chaosgood_ext.twin.cloud.client import Clients
 from chaosgood_ext.twin.cloud.identities import FACILITATOR, Credentials
+from chaosgood_ext.twin.cloud.metadata import About, Metadata
 from chaosgood_ext.twin.cloud.server import Server
 from chaosgood_ext.twin.cloud.state import State
 from chaosgood_ext.twin.cloud.tap import Tap
@@ -40,7 +41,6 @@ INSIDE = ("10.0.0.2", 4566)
 _OUTSIDE = "203.0.113.10"
 _SHIPPING_PERIOD_S = 0.25
 _SESSION_S = 12 * 3600
-_INSTANCE_SESSION_S = 30 * 24 * 3600
 
 
 class Cloud:
@@ -85,10 +85,13 @@ class Cloud:
         tap.subscribe(self._trigger)
 
     def serve(self, fd: int, inside: tuple[str, int] | None = INSIDE) -> None:
-        """Answer calls on the listening socket `fd` and, inside the VPC, on `inside`; start the controllers."""
+        """Answer calls on the listening socket `fd` and, inside the VPC, on `inside`, where the metadata service
+        answers as well; start the controllers.
+        """
         listeners = [socket.socket(fileno=os.dup(fd))]
         if inside is not None:
             listeners.append(socket.create_server(inside, backlog=128))
+            Metadata(self.state.region, ACCOUNT_ID, self._about, self._assume).serve()
         self._servers = [Server(self.tap, listener) for listener in listeners]
         for server in self._servers:
             server.start()
@@ -180,18 +183,30 @@ class Cloud:
             files["/home/admin/.pgpass"] = line
         if spec.tier == "monitoring":
             files["/etc/default/prometheus-postgres-exporter"] = f"DATA_SOURCE_PASS={self._secrets.database_password}\n"
-            files["/etc/default/prometheus"] = self._instance_variables(spec.name)
         return files
 
-    def _instance_variables(self, instance_id: str) -> str:
+    def _assume(self, role: str, session: str, duration_s: int) -> Credentials:
         with self.tap.lock:
-            key = self.tap.identities.open_session(
-                f"{self._topology['name']}-instance", instance_id, _INSTANCE_SESSION_S
-            )
-        return (
-            f"AWS_ACCESS_KEY_ID={key.access_key_id}\nAWS_SECRET_ACCESS_KEY={key.secret_access_key}\n"
-            f"AWS_SESSION_TOKEN={key.session_token}\n"
-        )
+            return self.tap.identities.open_session(role, session, duration_s)
+
+    def _about(self, address: str) -> About | None:
+        """What the metadata service tells the instance at `address`."""
+        with self.tap.lock:
+            for reservation in self.state.ec2.reservations.values():
+                for instance in reservation.instances:
+                    if instance.private_ip == address and instance.state in ("pending", "running"):
+                        return About(
+                            instance_id=instance.id,
+                            instance_type=instance.instance_type,
+                            address=address,
+                            hostname="ip-" + address.replace(".", "-"),
+                            availability_zone=str(instance.placement.zone),
+                            image_id=str(instance.image_id),
+                            security_groups=tuple(group.name for group in instance.security_groups),
+                            role=f"{self._topology['name']}-instance",
+                            tags={tag["key"]: tag["value"] for tag in instance.get_tags()},
+                        )
+        return None
 
 
 def _key(credentials: Credentials) -> dict[str, str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 
 from moto.autoscaling.models import AutoScalingBackend, FakeAutoScalingGroup, InstanceState
+from moto.ec2.models.instances import Instance, MetadataOptions
 
 from chaosgood_ext.twin.cloud.mends.patching import replace
 
@@ -38,8 +39,22 @@ def _spread_over_subnets() -> None:
                 original(self, 1, propagated_tags)
             finally:
                 self.vpc_zone_identifier = listed
+            _complete(self, self.instance_states[-1].instance)
 
     original = replace(FakeAutoScalingGroup, "replace_autoscaling_group_instances", launch)
+
+
+def _complete(group: FakeAutoScalingGroup, instance: Instance) -> None:
+    """Give an instance what moto leaves out of its launch template: the instance profile and metadata options."""
+    template = group.ec2_launch_template
+    if template is None:
+        return
+    data = template.get_version(group.launch_template_version).data
+    profile = data.get("IamInstanceProfile", {}).get("Name")
+    if profile:
+        group.ec2_backend.associate_iam_instance_profile(instance.id, iam_instance_profile_name=profile)
+    if "MetadataOptions" in data:
+        instance.metadata_options = MetadataOptions(data["MetadataOptions"])
 
 
 def _tell_lifecycle() -> None:
