@@ -22,6 +22,7 @@ ADDRESS = "169.254.169.254"
 _SESSION_S = 6 * 3600
 _REFRESH_BEFORE_S = 1800
 _MAX_TOKEN_S = 21600
+_TTL = "X-aws-ec2-metadata-token-ttl-seconds"
 
 
 @dataclass(frozen=True)
@@ -155,7 +156,7 @@ class Metadata:
             protocol_version = "HTTP/1.1"
 
             def do_PUT(self) -> None:  # the base class's name
-                ttl = self.headers.get("X-aws-ec2-metadata-token-ttl-seconds", "")
+                ttl = self.headers.get(_TTL, "")
                 known = self.path == "/latest/api/token"
                 self._send(metadata.token(self.client_address[0], ttl) if known else Page(404, "Not Found"))
 
@@ -168,6 +169,8 @@ class Metadata:
                 self.send_response_only(page.status)
                 self.send_header("Content-Type", "text/plain")
                 self.send_header("Content-Length", str(len(body)))
+                if self.command == "PUT":
+                    self.send_header(_TTL, self.headers.get(_TTL, ""))  # AWS's SDK for Go insists on it
                 self.end_headers()
                 self.wfile.write(body)
 
