@@ -16,7 +16,7 @@ from chaosgood_ext.twin.cloud import ACCOUNT_ID, PARTITION
 from chaosgood_ext.twin.cloud.wire import AwsError
 
 if TYPE_CHECKING:
-    from moto.iam.models import IAMBackend
+    from moto.iam.models import IAMBackend, User
     from moto.sts.models import AssumedRole, STSBackend
 
 FACILITATOR = "facilitator"
@@ -86,7 +86,7 @@ class Identities:
         if session is not None:
             return self._session(session, session_token)
         user = self._iam.get_user_from_access_key_id(access_key_id)
-        if user is None:
+        if user is None or not _is_active(user, access_key_id):
             raise AwsError("InvalidClientTokenId", "The security token included in the request is invalid.", 403)
         return Identity("IAMUser", user.arn, user.id, user.name, access_key_id)
 
@@ -118,6 +118,10 @@ class Identities:
             role_id=role_id,
             since=session.access_key.create_date.replace(tzinfo=UTC).timestamp(),
         )
+
+
+def _is_active(user: User, access_key_id: str) -> bool:
+    return any(key.access_key_id == access_key_id and key.status == "Active" for key in user.access_keys)
 
 
 def as_service_says(error: AwsError, service: str) -> AwsError:
