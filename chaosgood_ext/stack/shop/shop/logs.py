@@ -35,3 +35,5 @@ def configure() -> None:
     logging.root.handlers[:] = [handler]
     logging.root.setLevel(logging.WARNING)
     logger.setLevel(logging.INFO)
+    # It warns whenever a request waits for a thread, be it for a millisecond.
+    logging.getLogger("waitress.queue").setLevel(logging.ERROR)
