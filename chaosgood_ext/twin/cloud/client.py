@@ -13,6 +13,7 @@ from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 from botocore.compat import HTTPHeaders
 from botocore.config import Config
 
+from chaosgood_ext.twin.cloud.shortcuts import loader
 from chaosgood_ext.twin.cloud.wire import Request
 
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ class Clients:
         self._tap = tap
         self._source = source
         session = botocore.session.Session()
+        session.register_component("data_loader", loader())
         session.set_credentials(
             credentials.access_key_id, credentials.secret_access_key, credentials.session_token or None
         )

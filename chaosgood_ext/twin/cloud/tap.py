@@ -14,6 +14,7 @@ from typing import Any
 from moto.backend_index import backend_url_patterns
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 
+from chaosgood_ext.twin.cloud import shortcuts
 from chaosgood_ext.twin.cloud.identities import Identities, as_service_says
 from chaosgood_ext.twin.cloud.wire import (
     Answer,
@@ -41,6 +42,7 @@ class Tap:
     """moto's application behind one lock. `lock` also guards every direct look into moto's state."""
 
     def __init__(self) -> None:
+        shortcuts.install()
         self.lock = threading.RLock()
         self.identities = Identities()
         self._moto = DomainDispatcherApplication(create_backend_app)

@@ -1,11 +1,11 @@
-"""How a patch is put on a class of moto's."""
+"""How a patch is put on a class or a module of moto's."""
 
 from __future__ import annotations
 
 from typing import Any
 
 
-def replace(owner: type, name: str, patch: Any) -> Any:
+def replace(owner: Any, name: str, patch: Any) -> Any:
     """Set `owner.name` to `patch` and return what was there; fails when moto no longer has that name.
 
     A patch of a name that is gone would do nothing, and nobody would notice.
