@@ -15,6 +15,7 @@ import socket
 import sys
 import threading
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -116,7 +117,7 @@ class Twin:
             [
                 Door("application", self.listener("application"), internet, edge),
                 *(
-                    Door(name, self.listener(name), monitoring, partial(tuple, ("127.0.0.1", port)))
+                    Door(name, self.listener(name), monitoring, partial(_loopback, port))
                     for name, port in MONITORING_PORTS.items()
                     if name in self.settings.listeners
                 ),
@@ -206,6 +207,10 @@ def boot(settings: Settings) -> tuple[dict[str, Any], Twin]:
     raise TwinError(
         f"The twin did not reach its steady state within {READY_WITHIN_S:g} s; missing: {', '.join(missing)}."
     )
+
+
+def _loopback(port: int) -> tuple[str, int]:
+    return "127.0.0.1", port
 
 
 def _host_environment() -> dict[str, str]:

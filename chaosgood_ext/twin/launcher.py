@@ -30,6 +30,8 @@ from chaosgood_ext.twin import cache, programs
 from chaosgood_ext.twin.sandbox import PATH, Settings, own_folders
 
 DOORS = ("aws", "application", "prometheus", "alertmanager")
+GRAFANA = Path("/usr/sbin/grafana-server")
+"""Debian has no Grafana; where the machine has it, it runs in the twin, with a door of its own."""
 _BOOT_DEADLINE_S = 90.0
 _NAME = re.compile(r"[a-z][a-z0-9-]{0,30}")
 _UNSHARE = (
@@ -140,7 +142,9 @@ def boot(name: str | None = None, *, private: bool = False, on_progress: Progres
     images.mkdir(parents=True, exist_ok=True)
     _run_folder().mkdir(parents=True, exist_ok=True)
     with contextlib.ExitStack() as stack:
-        listeners = {door: stack.enter_context(_listen()) for door in DOORS}
+        listeners = {
+            door: stack.enter_context(_listen()) for door in (*DOORS, *(["grafana"] if GRAFANA.exists() else []))
+        }
         status_read, status_write = _pipe(stack)
         lifeline_read, lifeline_write = _pipe(stack)
         # Now, while the numbers of all descriptors that the stack closes are still taken.

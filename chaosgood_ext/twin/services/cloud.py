@@ -116,9 +116,7 @@ class Cloud:
             "endpoint_url": endpoint_url,
             "resources": resources,
             "urls": {
-                "application": {"url": urls["application"], "access": "direct"},
-                "prometheus": {"url": urls["prometheus"], "access": "direct"},
-                "alertmanager": {"url": urls["alertmanager"], "access": "direct"},
+                **{key: {"url": url, "access": "direct"} for key, url in urls.items() if key != "aws"},
                 "dashboards": {"url": f"{urls['prometheus']}/consoles/overview.html", "access": "direct"},
             },
             "timing": {
