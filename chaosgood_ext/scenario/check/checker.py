@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator
+from itertools import islice
 from pathlib import Path
 
 from chaosgood_ext.errors import BadInput
@@ -13,6 +14,9 @@ from chaosgood_ext.scenario.check.problem import Problem, Severity, dotted, show
 from chaosgood_ext.scenario.check.reading import SUFFIXES, read
 from chaosgood_ext.scenario.check.rules import CHECKS
 from chaosgood_ext.scenario.check.subject import Subject
+
+MOST_FINDINGS = 200
+"""So many problems one check tells about one file."""
 
 _SIGNS = {"method", "steady-state-hypothesis", "rollbacks"}
 _SKIPPED_FOLDERS = {"node_modules", "__pycache__"}
@@ -50,7 +54,7 @@ def check_file(path: Path, knowledge: Knowledge, *, named: bool = True) -> list[
 
 
 def _problems(document: Document, file: str, knowledge: Knowledge) -> Iterator[Problem]:
-    for path, again, first in document.repeated_keys():
+    for path, again, first in islice(document.repeated_keys(), MOST_FINDINGS):
         what = f"the key {shown(again.value)} was already written at line {first.line}, and only this one counts"
         yield Problem("duplicate-key", Severity.ERROR, file, dotted(path), again.line, again.column, what)
     if not isinstance(document.value, dict):
@@ -61,7 +65,7 @@ def _problems(document: Document, file: str, knowledge: Knowledge) -> Iterator[P
     subject = Subject(document.value, knowledge)
     for check in CHECKS.values():
         severity = check.severity(subject)
-        for finding in check.run(subject):
+        for finding in islice(check.run(subject), MOST_FINDINGS):
             line, column = document.position(finding.path, at_key=finding.at_key)
             where = dotted(finding.path)
             yield Problem(check.id, severity, file, where, line, column, finding.what, finding.meant)

@@ -12,7 +12,8 @@ from chaosgood_ext.scenario.check.document import MAX_DEPTH, MAX_NODES, Mapping,
 
 _scan: Any = json.decoder.scanstring  # type: ignore[attr-defined]  # It is there, and in no stub.
 _SPACE = re.compile(r"[ \t\n\r]*")
-_NUMBER = re.compile(r"-?(?:0|[1-9]\d{0,200})(?:\.\d{1,200})?(?:[eE][-+]?\d{1,3})?", re.ASCII)
+_NUMBER = re.compile(r"-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][-+]?\d+)?", re.ASCII)
+_LONGEST_NUMBER = 200
 _WORDS = {
     "true": True, "false": False, "null": None,
     "NaN": float("nan"), "Infinity": float("inf"), "-Infinity": float("-inf"),
@@ -106,8 +107,10 @@ class _Parser:
         found = _NUMBER.match(self.text, self.at)
         if not found:
             self.fail("a value is missing")
-        self.at = found.end()
         number = found.group()
+        if len(number) > _LONGEST_NUMBER:
+            self.fail(f"this number is longer than {_LONGEST_NUMBER} characters")
+        self.at = found.end()
         return float(number) if any(letter in number for letter in ".eE") else int(number)
 
     def take(self, letter: str) -> bool:

@@ -189,6 +189,9 @@ def _(shape: Tagged, value: Any, path: Path) -> Iterator[Mismatch]:
     tag = value.get(shape.on) if isinstance(value, dict) else None
     if isinstance(tag, str) and tag in shape.cases:
         yield from _inside(shape.cases[tag], value, path)
+    elif shape.nested and isinstance(value, dict):
+        for key, each in value.items():
+            yield from _inside(shape, each, (*path, str(key)))
 
 
 @_inside.register

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from difflib import get_close_matches
 from enum import StrEnum
+from itertools import islice
 
 Path = tuple[str | int, ...]
 """A place in an experiment: keys and indexes from the top."""
@@ -61,12 +62,16 @@ def dotted(path: Path) -> str:
 
 def closest(word: object, known: Iterable[str]) -> str:
     """The one of `known` that was probably meant by `word`, or an empty string."""
-    names = sorted(known)
+    return next(iter(similar(word, known)), "")
+
+
+def similar(word: object, known: Iterable[str]) -> list[str]:
+    """Those of `known` that may have been meant by `word`, the most similar first."""
     if not isinstance(word, str):
-        return ""
-    folded = {name.lower().replace("_", "-"): name for name in names}
-    matches = get_close_matches(word[:100].lower().replace("_", "-"), folded, n=1, cutoff=0.7)
-    return folded[matches[0]] if matches else ""
+        return []
+    # Comparing is slow: a hostile file must not keep us busy.
+    folded = {name[:100].lower().replace("_", "-"): name for name in islice(sorted(known), 200)}
+    return [folded[match] for match in get_close_matches(word[:100].lower().replace("_", "-"), folded, cutoff=0.7)]
 
 
 def shown(value: object, limit: int = 60) -> str:

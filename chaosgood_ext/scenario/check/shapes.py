@@ -116,10 +116,14 @@ class ByKey(Shape):
 
 @dataclass(frozen=True)
 class Tagged(Shape):
-    """A mapping of a special shape when its key `on` says so, and anything otherwise."""
+    """A mapping of a special shape when its key `on` says so, and anything otherwise.
+
+    When it is `nested`, what is inside of any other mapping has this shape, too.
+    """
 
     cases: Mapping[str, Keys] = field(default_factory=dict)
     on: str = "type"
+    nested: bool = False
 
 
 @dataclass(frozen=True)

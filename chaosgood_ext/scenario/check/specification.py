@@ -48,9 +48,10 @@ PYTHON = Keys(
         Key("module", _TEXT, "Dotted path of the module", required=True),
         Key("func", _TEXT, "Name of the function", required=True),
         Key("arguments", MapOf(), "The function's arguments by name"),
+        Key("timeout", _ANYTHING, "Has no effect: a function is never interrupted"),
         _SECRETS,
     ),
-    elsewhere={"background": "beside provider", "pauses": "beside provider", "timeout": "in a function's arguments"},
+    elsewhere={"background": "beside provider", "pauses": "beside provider", "tolerance": "beside provider"},
 )
 HTTP = Keys(
     description="A call of an address; its result has status, headers and body.",
@@ -334,7 +335,7 @@ EXPERIMENT = Keys(
         Key("configuration", MapOf(_CONFIGURED), "Values that activities use, by name"),
         Key(
             "secrets",
-            MapOf(MapOf(Tagged(_SECRET_CASES))),
+            MapOf(MapOf(Tagged(_SECRET_CASES, nested=True))),
             "Values that activities use and that are not shown, by group and name",
         ),
         Key(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import islice
 from typing import Any
 
 from chaosgood_ext.scenario.check.knowledge import Knowledge
@@ -14,6 +15,9 @@ from chaosgood_ext.scenario.check.specification import EXPERIMENT
 from chaosgood_ext.scenario.model import NAME
 
 Mapped = Mapping[str, Any]
+
+MOST_MISMATCHES = 1000
+"""After so many, a file is not looked at for more."""
 
 
 @dataclass(frozen=True)
@@ -66,7 +70,7 @@ class Subject:
     @cached_property
     def mismatches(self) -> tuple[Mismatch, ...]:
         """Every way in which the experiment differs from the specification's shape."""
-        return tuple(mismatches(self.experiment, EXPERIMENT, ()))
+        return tuple(islice(mismatches(self.experiment, EXPERIMENT, ()), MOST_MISMATCHES))
 
     @cached_property
     def extension(self) -> tuple[Path, Mapped] | None:

@@ -11,7 +11,7 @@ from typing import Any
 from chaosgood_ext.scenario.check.problem import Path
 from chaosgood_ext.scenario.check.subject import Activity, Subject, mapping
 
-VARIABLE = re.compile(r"\$\{[^}]*\}")
+VARIABLE = re.compile(r"\$\{[^}]{0,200}\}")
 
 # What each provider hands to chaoslib.substitute, and what it uses as it is written.
 _REPLACED = {
@@ -89,7 +89,7 @@ def _in(path: Path, value: object, shell: bool = False) -> Iterator[Use]:
             if match.group("braced") is not None:
                 yield Use(path, match.group("braced"), shell)
             elif match.group("invalid") is not None and value.startswith("${", match.start()):
-                yield Use(path, value[match.start() + 2 :].partition("}")[0], shell)
+                yield Use(path, value[match.start() + 2 : match.start() + 202].partition("}")[0], shell)
     elif isinstance(value, dict):
         for key, each in value.items():
             yield from _in((*path, str(key)), each, shell)

@@ -109,6 +109,8 @@ class _Composer:
             raise Refused("alias-bomb" if ring else "syntax", what, line, column)
         whole = self.anchors[anchor]
         self._check_depth(whole.height, line, column)
+        if self.count + whole.size > MAX_NODES:
+            raise Refused("alias-bomb", f"aliases multiply to more than {MAX_NODES} values here", line, column)
         self._add(whole, None, cost=whole.size)
 
     def _check_depth(self, height: int, line: int, column: int) -> None:
@@ -119,19 +121,19 @@ class _Composer:
         node = whole.node
         self.count += cost
         if self.count > MAX_NODES:
-            what = f"this is more than {MAX_NODES} values, its aliases written out, so it is not read"
-            raise Refused("alias-bomb", what, node.line, node.column)
+            what = f"this is more than {MAX_NODES} values, so it is not read"
+            raise Refused("too-large", what, node.line, node.column)
         if anchor:
             self.anchors[anchor] = whole
-        if not self.open:
-            self.root = node
-            return
-        parent = self.open[-1]
-        parent.height = max(parent.height, whole.height)
-        is_key = isinstance(parent.node, Mapping) and len(parent.waiting) % 2 == 0
+        parent = self.open[-1] if self.open else None
+        is_key = parent is not None and isinstance(parent.node, Mapping) and len(parent.waiting) % 2 == 0
         if isinstance(node, Scalar) and isinstance(node.value, _Merge) and not is_key:
             raise Refused("syntax", "<< can only be a key", node.line, node.column)
-        parent.waiting.append(node)
+        if parent is None:
+            self.root = node
+        else:
+            parent.height = max(parent.height, whole.height)
+            parent.waiting.append(node)
 
     def _fill(self, mapping: Mapping, flat: list[Node]) -> None:
         merged = []
@@ -153,7 +155,7 @@ class _Composer:
                 raise Refused("syntax", "only a mapping can be merged by <<", value.line, value.column)
             self.count += len(source.entries)
             if self.count > MAX_NODES:
-                raise Refused("alias-bomb", "merged mappings multiply here, so they are not read", *_at(value))
+                raise Refused("alias-bomb", "merged mappings multiply here", value.line, value.column)
             for key, entry in source.entries.items():
                 mapping.entries.setdefault(key, entry)
 
@@ -162,12 +164,8 @@ class _Merge:
     """The value of a `<<` that is not quoted."""
 
 
-def _at(node: Node) -> tuple[int, int]:
-    return node.line, node.column
-
-
 def _unknown_tag(tag: str, line: int, column: int) -> Refused:
-    name = tag.replace(_PREFIX, "!!")
+    name = tag.replace(_PREFIX, "!!")[:60]
     return Refused("unknown-tag", f"the tag {name} makes Chaos Toolkit refuse the file", line, column)
 
 
@@ -185,7 +183,7 @@ def _scalar(event: Any, line: int, column: int) -> Scalar:
         raise _unknown_tag(tag, line, column)
     try:
         return Scalar(line, column, _construct(tag, text))
-    except (yaml.YAMLError, ValueError, KeyError, IndexError, OverflowError) as cause:
+    except (yaml.YAMLError, ValueError, KeyError, IndexError, OverflowError, AttributeError) as cause:
         what = f"{text[:40]!r} is not a {tag.removeprefix(_PREFIX)}, and Chaos Toolkit crashes on it"
         raise Refused("syntax", what, line, column) from cause
 

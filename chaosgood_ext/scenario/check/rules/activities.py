@@ -18,6 +18,10 @@ _IGNORED = {
     "secrets": "an activity's secrets have no effect: the provider's have",
     "dry": "dry has no effect but to switch off --dry for this activity",
 }
+_IGNORED_OF_PROVIDERS = {
+    "http": {"expected_status": "expected_status has no effect: only a tolerance judges a status"},
+    "python": {"timeout": "a Python provider's timeout has no effect: a function is never interrupted"},
+}
 
 
 @check("undefined-ref")
@@ -48,9 +52,9 @@ def ignored_key(subject: Subject) -> Iterator[Finding]:
         if "ref" not in activity.value:
             for key in _IGNORED.keys() & activity.value.keys():
                 yield Finding((*activity.path, key), _IGNORED[key], at_key=True)
-        if "expected_status" in activity.provider:
-            what = "expected_status has no effect: only a tolerance judges a status"
-            yield Finding((*activity.path, "provider", "expected_status"), what, at_key=True)
+        for key in _IGNORED_OF_PROVIDERS.get(activity.kind, {}).keys() & activity.provider.keys():
+            what = _IGNORED_OF_PROVIDERS[activity.kind][key]
+            yield Finding((*activity.path, "provider", key), what, at_key=True)
         if activity.section == "hypothesis" and activity.value.get("background") is True:
             what = "background has no effect in the hypothesis"
             yield Finding((*activity.path, "background"), what, at_key=True)

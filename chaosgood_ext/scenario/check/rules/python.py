@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
 from chaosgood_ext.scenario.check.annotations import admits
 from chaosgood_ext.scenario.check.modules import Function, Modules, Unknown
-from chaosgood_ext.scenario.check.problem import Finding, closest, dotted, shown
+from chaosgood_ext.scenario.check.problem import Finding, closest, shown, similar
 from chaosgood_ext.scenario.check.rules.registry import Strictness, check
 from chaosgood_ext.scenario.check.subject import Activity, Mapped, Subject, mapping, text
 from chaosgood_ext.scenario.check.variables import value_of
+
+EXTENSIONS = ("chaosaws", "chaosprometheus", "chaosgood_ext")
+"""Packages that a misspelt module may have meant."""
 
 INJECTED = ("configuration", "secrets")
 """What chaoslib itself hands to a function that has a parameter of that name."""
@@ -23,14 +26,12 @@ _WORDS = {
 @check("module-not-found")
 def module_not_found(subject: Subject) -> Iterator[Finding]:
     """A Python module that is not installed here; without a control's module the run goes on without the control."""
-    named = [((*each.path, "provider", "module"), each.function[0]) for each in subject.activities]
-    named += [((*each.path, "provider", "module"), text(mapping(each.value, "provider"), "module"))
-              for each in subject.controls]  # fmt: skip
+    named = [(each.path, *each.function) for each in subject.activities]
+    named += [(each.path, text(mapping(each.value, "provider"), "module"), "") for each in subject.controls]
     modules = subject.knowledge.modules
-    for path, module in named:
+    for path, module, func in named:
         if module and not modules.installed(module):
-            what, meant = _missing(module, modules)
-            yield Finding(path, what, meant)
+            yield Finding((*path, "provider", "module"), *_missing(module, func, modules))
 
 
 @check("function-not-found")
@@ -120,25 +121,21 @@ def _calls(subject: Subject) -> Iterator[tuple[Activity, Function, Mapped]]:
             yield activity, found, mapping(activity.provider, "arguments")
 
 
-def _missing(module: str, modules: Modules) -> tuple[str, str]:
-    """What to say about a module that is not installed, and which one was probably meant."""
+def _missing(module: str, func: str, modules: Modules) -> tuple[str, str]:
+    """What to say about a module that is not installed, and which one was probably meant for its function `func`."""
     parts = module.split(".")
-    above: list[str] = []
-    while len(above) < len(parts) and modules.installed(".".join([*above, parts[len(above)]])):
-        above.append(parts[len(above)])
-    if not above:
-        return f"the module {shown(module)} is not installed", closest(parts[0], _tops()) and ".".join(
-            [closest(parts[0], _tops()), *parts[1:]]
-        )
-    inside = modules.submodules(dotted(tuple(above)))
-    wanted = ".".join(parts[: len(above) + 1])
-    near = closest(wanted, inside)
-    meant = ".".join([near, *parts[len(above) + 1 :]]) if near else ""
-    return f"{dotted(tuple(above))} is installed and has no module {shown(parts[len(above)])}", meant
-
-
-def _tops() -> Iterable[str]:
-    return ("chaosaws", "chaosprometheus", "chaosgood_ext", "chaosk8s", "chaosazure", "chaosgcp")
+    depth = 0
+    while depth < len(parts) and modules.installed(".".join(parts[: depth + 1])):
+        depth += 1
+    above = ".".join(parts[:depth])
+    siblings = modules.submodules(above) if above else EXTENSIONS
+    candidates = [".".join([near, *parts[depth + 1 :]]) for near in similar(".".join(parts[: depth + 1]), siblings)]
+    there = [each for each in candidates if modules.installed(each)]
+    fitting = [each for each in there if isinstance(modules.function(each, func), Function)]
+    meant = next(iter([*fitting, *there]), "")
+    if above:
+        return f"{above} is installed and has no module {shown(parts[depth])}", meant
+    return f"the module {shown(module)} is not installed", meant
 
 
 def _converted(value: object, types: frozenset[str]) -> str:

@@ -149,7 +149,8 @@ def unknown_switch(subject: Subject) -> Iterator[Finding]:
         right = next((name for name, each in switches.items() if each == variable), None)
         if right is None:
             what = f"no game reads {shown(variable)}; there are: {', '.join(switches.values())}"
-            yield Finding(("configuration", key, "key"), what, closest(variable, switches.values()))
+            name = closest(variable.removeprefix(_VARIABLE_PREFIX), switches)
+            yield Finding(("configuration", key, "key"), what, switches.get(name, ""))
         elif right != key:
             what = f"the game looks for {variable} under the name {right}"
             yield Finding(("configuration", key), what, right, at_key=True)
