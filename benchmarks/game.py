@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import os
 import subprocess
@@ -13,6 +14,7 @@ from datetime import datetime
 from pathlib import Path
 
 from benchmarks.figures import Figure, Progress
+from chaosgood_ext.game.sli import Source
 from chaosgood_ext.record import log
 from chaosgood_ext.record.event import Kind
 from chaosgood_ext.record.folder import GameFolder
@@ -42,7 +44,7 @@ def measure(rounds: int, progress: Progress) -> list[Figure]:
     resolved = sum(game.verdict == "resolved" for game in games)
     hold_s = games[0].hold_window_s
     return [
-        Figure("fault to the first failed request of a user", "s", tuple(game.error_s for game in games)),
+        Figure("fault to the first 5XX at the web tier", "s", tuple(game.error_s for game in games)),
         Figure("fault to page", "s", tuple(game.page_s for game in games), reach=15),
         Figure("last good repair to verdict", "s", tuple(game.verdict_s for game in games), reach=hold_s + 2),
         Figure(
@@ -87,10 +89,16 @@ def read(folder: GameFolder, whole_s: float) -> Game:
         whole_s=whole_s,
         verdict=told.verdict,
         hold_window_s=folder.description().hold_window_s,
-        error_s=_between(told.inject, told.first_bad),
+        error_s=_first_5xx(folder) - told.inject.timestamp() if told.inject else math.nan,
         page_s=_between(told.inject, told.page),
         verdict_s=_between(ended.get(Kind.RESPONDER_ENDED), ended.get(Kind.VERDICT)),
     )
+
+
+def _first_5xx(folder: GameFolder) -> float:
+    """The end of the first interval in which an answer at the web tier was a 5XX, in seconds since the epoch."""
+    samples = map(json.loads, folder.samples.read_text().splitlines())
+    return min((end for source, _, end, bad, _ in samples if source == Source.TRAFFIC and bad), default=math.nan)
 
 
 def _between(start: datetime | None, end: datetime | None) -> float:
