@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 
@@ -17,3 +18,14 @@ def client(service: str, configuration: Mapping[str, Any] | None) -> Any:
         region_name=(configuration or {}).get("aws_region"),
         config=Config(connect_timeout=2, read_timeout=10, retries={"total_max_attempts": 2}),
     )
+
+
+@dataclass(frozen=True)
+class Here:
+    """Makes clients as :func:`client` does, for whoever asks for clients by the name of the service alone."""
+
+    configuration: Mapping[str, Any] | None
+
+    def client(self, service: str) -> Any:
+        """The client of `service`."""
+        return client(service, self.configuration)

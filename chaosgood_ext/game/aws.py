@@ -6,7 +6,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -15,6 +15,13 @@ from chaosgood_ext.errors import EnvironmentUnavailable
 
 _TIMEOUT_S = {"twin": 1.0, "aws": 5.0}
 """An interrupted game has two seconds to undo its fault on the twin."""
+
+
+class Clients(Protocol):
+    """Whoever makes AWS clients: for an environment, or for wherever an experiment acts."""
+
+    def client(self, service: str) -> Any:
+        """The client of `service`, in botocore's name."""
 
 
 @dataclass
