@@ -189,9 +189,8 @@ def _(shape: Tagged, value: Any, path: Path) -> Iterator[Mismatch]:
     tag = value.get(shape.on) if isinstance(value, dict) else None
     if isinstance(tag, str) and tag in shape.cases:
         yield from _inside(shape.cases[tag], value, path)
-    elif shape.nested and isinstance(value, dict):
-        for key, each in value.items():
-            yield from _inside(shape, each, (*path, str(key)))
+    elif isinstance(value, dict):
+        yield from _inside(shape.otherwise, value, path)
 
 
 @_inside.register

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import sys
+import sysconfig
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum, auto
@@ -160,10 +161,8 @@ class Modules:
 
 def _read(name: str, spec: ModuleSpec) -> Source:
     unknown = Source(name, complete=False)
-    if not isinstance(spec.loader, InspectLoader):
-        return unknown
     try:
-        text = spec.loader.get_source(spec.name)
+        text = _text(spec)
         if text is None or len(text) > _LARGEST_SOURCE:
             return unknown
         tree = ast.parse(text)
@@ -173,6 +172,16 @@ def _read(name: str, spec: ModuleSpec) -> Source:
     reader = _Reader(name, package)
     reader.read(tree.body)
     return reader.source()
+
+
+def _text(spec: ModuleSpec) -> str | None:
+    """The source of a module, or None; what is frozen into the interpreter is read where the library has it."""
+    found: ModuleSpec | None = spec
+    if spec.origin == "frozen":
+        found = PathFinder.find_spec(spec.name, [sysconfig.get_path("stdlib")])
+    if found is None or not isinstance(found.loader, InspectLoader):
+        return None
+    return found.loader.get_source(found.name)
 
 
 class _Reader:

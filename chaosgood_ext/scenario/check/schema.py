@@ -177,7 +177,7 @@ def _case(schema: Schema, value: str) -> Schema:
 
 
 def _if(key: str, value: str, then: Schema) -> Schema:
-    return {"if": {"properties": {key: {"const": value}}, "required": [key]}, "then": then}
+    return {"if": {"type": "object", "properties": {key: {"const": value}}, "required": [key]}, "then": then}
 
 
 @singledispatch
@@ -248,7 +248,11 @@ def _(shape: shapes.ByKey, defs: Schema) -> Schema:
 
 @_convert.register
 def _(shape: shapes.Tagged, defs: Schema) -> Schema:
-    return {"allOf": [_if(shape.on, value, _convert(case, defs)) for value, case in shape.cases.items()]}
+    cases = [_if(shape.on, value, _convert(case, defs)) for value, case in shape.cases.items()]
+    if otherwise := _convert(shape.otherwise, defs):
+        known = {"properties": {shape.on: {"enum": list(shape.cases)}}, "required": [shape.on]}
+        cases.append({"if": {"type": "object", "not": known}, "then": otherwise})
+    return {"allOf": cases}
 
 
 @_convert.register

@@ -116,14 +116,11 @@ class ByKey(Shape):
 
 @dataclass(frozen=True)
 class Tagged(Shape):
-    """A mapping of a special shape when its key `on` says so, and anything otherwise.
-
-    When it is `nested`, what is inside of any other mapping has this shape, too.
-    """
+    """A mapping of a special shape when its key `on` says so, `otherwise` any other mapping, or no mapping at all."""
 
     cases: Mapping[str, Keys] = field(default_factory=dict)
     on: str = "type"
-    nested: bool = False
+    otherwise: Shape = field(default_factory=Shape)
 
 
 @dataclass(frozen=True)

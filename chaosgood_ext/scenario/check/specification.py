@@ -265,25 +265,29 @@ _DYNAMIC = Keys(
 
 _CONFIGURED = Tagged({"env": _ENV, "probe": _DYNAMIC})
 
-_SECRET_CASES = {
-    "env": Keys(
-        description="The value of an environment variable.",
-        keys=(
-            Key("type", Choice(("env",)), _TYPE, required=True),
-            Key("key", _TEXT, "Name of the environment variable", required=True),
-            Key("default", _ANYTHING, "Has no effect for a secret"),
-            Key("env_var_type", _ANYTHING, "Has no effect for a secret"),
+SECRET = Named(name="secret", look_up=lambda: _SECRET)
+_SECRET: Shape = Tagged(
+    {
+        "env": Keys(
+            description="The value of an environment variable.",
+            keys=(
+                Key("type", Choice(("env",)), _TYPE, required=True),
+                Key("key", _TEXT, "Name of the environment variable", required=True),
+                Key("default", _ANYTHING, "Has no effect for a secret"),
+                Key("env_var_type", _ANYTHING, "Has no effect for a secret"),
+            ),
         ),
-    ),
-    "vault": Keys(
-        description="A secret of HashiCorp Vault.",
-        keys=(
-            Key("type", Choice(("vault",)), _TYPE, required=True),
-            Key("path", _TEXT, "Path of the secret", required=True),
-            Key("key", _TEXT, "Key in the secret; by default all of it", nullable=True),
+        "vault": Keys(
+            description="A secret of HashiCorp Vault.",
+            keys=(
+                Key("type", Choice(("vault",)), _TYPE, required=True),
+                Key("path", _TEXT, "Path of the secret", required=True),
+                Key("key", _TEXT, "Key in the secret; by default all of it", nullable=True),
+            ),
         ),
-    ),
-}
+    },
+    otherwise=MapOf(SECRET),
+)
 
 _STRATEGY = "When it is played"
 RUNTIME = Keys(
@@ -335,7 +339,7 @@ EXPERIMENT = Keys(
         Key("configuration", MapOf(_CONFIGURED), "Values that activities use, by name"),
         Key(
             "secrets",
-            MapOf(MapOf(Tagged(_SECRET_CASES, nested=True))),
+            MapOf(MapOf(SECRET)),
             "Values that activities use and that are not shown, by group and name",
         ),
         Key(
