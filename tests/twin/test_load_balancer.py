@@ -256,7 +256,10 @@ def test_a_deregistered_target_drains(lab: Lab) -> None:
     slow = subprocess.Popen(
         lab.twin.argv_in("internet", ["curl", "-s", f"http://{lab.address}/slow"]), stdout=subprocess.PIPE, text=True
     )
-    lab.eventually(lambda: lab.on("workstation", "test -e /tmp/health-9001.slow").returncode == 0)
+    lab.eventually(
+        lambda: lab.on("workstation", "test -e /tmp/health-9001.slow").returncode == 0 or slow.poll() is not None
+    )
+    assert slow.poll() is None, slow.communicate()
     lab.deregister(arn, 9001)
     told = "Target deregistration is in progress"
     assert lab.health(arn, 9001) == ("draining", "Target.DeregistrationInProgress", told) or lab.eventually(

@@ -11,7 +11,7 @@ import logging
 import uuid
 from collections import deque
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import cached_property
 from itertools import islice
@@ -66,7 +66,7 @@ class Event:
             "userAgent": call.request.headers.get("user-agent", ""),
             "requestParameters": _without_secrets(elements(call.service, call.parameters)) or None,
             "responseElements": self._response(),
-            "requestID": call.id,
+            "requestID": self.answer.request_id or call.id,
             "eventID": self.id,
             "readOnly": call.reads,
             "eventType": "AwsApiCall",
@@ -100,10 +100,8 @@ class Event:
         }
 
     def _response(self) -> dict[str, Any] | None:
-        if self.answer.error or (self.call.reads and self.call.action != "AssumeRole"):
-            return None
         model = operation_model(self.call.service, self.call.action)
-        if model is None or len(self.answer.body) > _KEPT_ANSWER_BYTES:
+        if model is None or self.answer.error or not self.answer.body:
             return None
         try:
             parsed = _parse(model, self.call, self.answer)
@@ -114,7 +112,7 @@ class Event:
         known = {key: value for key, value in parsed.items() if key not in ("ResponseMetadata", "Return")}
         values = elements(self.call.service, known)
         if self.call.service == "ec2":
-            values = {"requestId": self.call.id, "_return": True, **values}
+            values = {"requestId": self.answer.request_id, "_return": True, **values}
         return _without_secrets(values) or None
 
 
@@ -128,8 +126,11 @@ class Trail:
 
     def record(self, call: Call, answer: Answer) -> None:
         """Subscriber: keep a call, unless it is a data event."""
-        if call.action not in _DATA.get(call.signing_name, ()):
-            self._events.append(Event(call, answer))
+        if call.action in _DATA.get(call.signing_name, ()):
+            return
+        if answer.error is None and (not _responds(call) or len(answer.body) > _KEPT_ANSWER_BYTES):
+            answer = replace(answer, body=b"")
+        self._events.append(Event(call, answer))
 
     def lookup(self, call: Call) -> Mapping[str, Any]:
         """Handler of `cloudtrail:LookupEvents`."""
@@ -163,6 +164,11 @@ class Trail:
                 yield from events
                 return
         raise AwsError("InvalidNextTokenException", "Invalid nextToken value.")
+
+
+def _responds(call: Call) -> bool:
+    """Whether CloudTrail records what the call returned."""
+    return not call.reads or call.action == "AssumeRole"
 
 
 def _matches(event: Event, attribute: Mapping[str, str]) -> bool:

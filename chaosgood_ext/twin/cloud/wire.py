@@ -128,6 +128,11 @@ class Answer:
     headers: tuple[tuple[str, str], ...]
     body: bytes
 
+    @property
+    def request_id(self) -> str:
+        """The request's id, as the caller was told it."""
+        return next((value for name, value in self.headers if name.lower() == "x-amzn-requestid"), "")
+
     @cached_property
     def error(self) -> tuple[str, str] | None:
         """Code and message of an error answer, None of a good one."""

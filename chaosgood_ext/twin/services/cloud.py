@@ -82,6 +82,7 @@ class Cloud:
         )
         self._shipping = Reconciler([logs], _SHIPPING_PERIOD_S)
         self._elb.on_change = self._reconciler.trigger  # type: ignore[method-assign]
+        agent.on_change = self._reconciler.trigger  # type: ignore[method-assign]
         tap.subscribe(self._trigger)
 
     def serve(self, fd: int, inside: tuple[str, int] | None = INSIDE) -> None:

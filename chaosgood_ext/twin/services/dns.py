@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 from chaosgood_ext.twin import dns
 from chaosgood_ext.twin.services import interfaces
-from chaosgood_ext.twin.services.elb_state import interface_name
 
 if TYPE_CHECKING:
     from chaosgood_ext.twin.cloud.state import State
@@ -51,16 +50,12 @@ def _instances(state: State) -> Iterator[Named]:
 
 def _load_balancers(state: State) -> Iterator[Named]:
     for balancer in state.elbv2.load_balancers.values():
-        eni = interfaces.find(state.ec2, interface_name(balancer.arn))
-        if eni is not None:
-            yield balancer.dns_name, dns.A((str(eni.private_ip_address),))
+        yield balancer.dns_name, dns.A((str(interfaces.of_balancer(state, balancer).private_ip_address),))
 
 
 def _databases(state: State) -> Iterator[Named]:
     for database in state.rds.databases.values():
-        eni = interfaces.find(state.ec2, f"RDSNetworkInterface {database.db_instance_identifier}")
-        if eni is not None:
-            yield database.address, dns.A((str(eni.private_ip_address),))
+        yield database.address, dns.A((str(interfaces.of_database(state, database).private_ip_address),))
 
 
 def _zones(state: State) -> Iterator[Named]:

@@ -83,7 +83,7 @@ class Watched:
     state: Health = health.REGISTERING
     due: float = 0.0
     drained_at: float = 0.0
-    check: Future[Outcome] | None = field(default=None, repr=False)
+    check: Future[None] | None = field(default=None, repr=False)
 
 
 class Elb:
@@ -206,8 +206,9 @@ class Elb:
             self._changed.wait(max(0.005, min([*due, now + 1.0]) - time.monotonic()))
             self._changed.clear()
 
-    def _check(self, watched: Watched) -> Outcome:
+    def _check(self, watched: Watched) -> None:
         group, began = watched.group, time.monotonic()
+        outcome = None
         try:
             outcome = self._ask(group, watched.target)
         finally:
@@ -215,17 +216,20 @@ class Elb:
                 watched.due = began + group.check.interval_s
                 watched.check = None
             self._changed.set()
-        self._note(watched, outcome)
-        return outcome
+        if outcome is not None:
+            self._note(watched, outcome)
 
-    def _ask(self, group: TargetGroup, target: Target) -> Outcome:
+    def _ask(self, group: TargetGroup, target: Target) -> Outcome | None:
+        """Check a target from the node; None while there is no node that could."""
         node = self._hosts.get(self._checkers.get(group.arn, ""))
-        if node is None or not group.address(target):
+        if node is None:
+            return None
+        if not group.address(target):
             return health.FAILED
         try:
             return check_target(node.socket, group.address(target), group.check.port or target.port, group.check)
         except TwinError:
-            return health.FAILED
+            return None
 
     def _note(self, watched: Watched, outcome: Outcome) -> None:
         with self._guard:

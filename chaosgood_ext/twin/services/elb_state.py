@@ -16,36 +16,19 @@ if TYPE_CHECKING:
 _LEAST_TIMEOUT_S = 1.0
 
 
-def interface_name(arn: str) -> str:
-    """The description of the network interface of a load balancer, as ELB writes it."""
-    return "ELB " + arn.partition("loadbalancer/")[2]
-
-
 def describe_balancers(state: State) -> list[LoadBalancer]:
-    """Return all load balancers, each with an address; interfaces of those that are gone are removed."""
-    balancers = [_balancer(state, balancer) for balancer in state.elbv2.load_balancers.values()]
-    names = {interface_name(balancer.arn) for balancer in balancers}
-    for eni in list(state.ec2.enis.values()):
-        if eni.description.startswith("ELB app/") and eni.description not in names:
-            interfaces.remove(state.ec2, eni.description)
-    return balancers
+    """Return all load balancers, each with the address of its node."""
+    return [_balancer(state, balancer) for balancer in state.elbv2.load_balancers.values()]
 
 
 def _balancer(state: State, balancer: FakeLoadBalancer) -> LoadBalancer:
     tags = state.elbv2.tagging_service.get_tag_dict_for_resource(balancer.arn)
-    eni = interfaces.ensure(
-        state.ec2,
-        interface_name(balancer.arn),
-        balancer.subnets[0].id,
-        balancer.security_groups,
-        public=balancer.scheme == "internet-facing",
-    )
     listeners = [Listener(int(one.port), _action(one.default_actions)) for one in balancer.listeners.values()]
     return LoadBalancer(
         arn=balancer.arn,
         name=balancer.name,
         tier=tags.get("tier", ""),
-        address=str(eni.private_ip_address),
+        address=str(interfaces.of_balancer(state, balancer).private_ip_address),
         idle_timeout_s=int(balancer.attrs.get("idle_timeout.timeout_seconds", 60)),
         listeners=tuple(sorted(listeners, key=lambda listener: listener.port)),
     )

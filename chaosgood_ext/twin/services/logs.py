@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from chaosgood_ext.twin.services.elb_nginx import ACCESS_LOG
 
 if TYPE_CHECKING:
     from moto.logs.models import LogStream
@@ -84,7 +87,17 @@ class Logs:
                 self._ship(source, lines)
         for gone in self._tails.keys() - set(sources):
             del self._tails[gone]
+        for path in self._unshipped():
+            with contextlib.suppress(OSError):
+                if path.stat().st_size > _EMPTY_AT_BYTES:
+                    os.truncate(path, 0)
         return False
+
+    def _unshipped(self) -> Iterator[Path]:
+        """Logs that stay on their host, as a load balancer's do when nobody asked for them."""
+        for host in self._hosts:
+            if host.spec.name.startswith("alb-"):
+                yield host.path(ACCESS_LOG)
 
     def _sources(self) -> Iterator[Source]:
         for host in self._hosts:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from chaosgood_ext.twin.fabric.firewall import Acl, AclEntry, Network, Route, RouteTable, Rule, SecurityGroup
+from chaosgood_ext.twin.services import interfaces
 
 if TYPE_CHECKING:
     from moto.ec2.models.network_acls import NetworkAclEntry
@@ -46,6 +47,7 @@ class NetworkController:
 
 def network_of(state: State) -> Network:
     """Read the network of the one VPC that is not the default one; hold the tap's lock."""
+    interfaces.sync(state)
     ec2 = state.ec2
     vpcs = [vpc for vpc in ec2.vpcs.values() if vpc.id != ec2.default_vpc.id]
     if not vpcs:
@@ -57,10 +59,10 @@ def network_of(state: State) -> Network:
         for subnet in zone.values()
         if subnet.vpc_id == vpc.id
     }
-    interfaces = [eni for eni in ec2.enis.values() if eni.subnet.vpc_id == vpc.id and eni.private_ip_address]
+    attached = [eni for eni in ec2.enis.values() if eni.subnet.vpc_id == vpc.id and eni.private_ip_address]
     return Network(
         groups={group.id: _group(group) for group in ec2.groups.get(vpc.id, {}).values()},
-        members={str(eni.private_ip_address): tuple(group.id for group in eni.group_set) for eni in interfaces},
+        members={str(eni.private_ip_address): tuple(group.id for group in eni.group_set) for eni in attached},
         acls=tuple(
             Acl(
                 acl.id,
@@ -71,7 +73,7 @@ def network_of(state: State) -> Network:
             if acl.vpc_id == vpc.id
         ),
         route_tables=_route_tables(ec2, vpc.id, blocks),
-        public_addresses=frozenset(str(eni.private_ip_address) for eni in interfaces if eni.public_ip),
+        public_addresses=frozenset(str(eni.private_ip_address) for eni in attached if eni.public_ip),
         vpc_cidr=vpc.cidr_block,
     )
 
@@ -109,20 +111,23 @@ def _number(value: Any) -> int | None:
 def _route_tables(ec2: Any, vpc_id: str, blocks: dict[str, str]) -> tuple[RouteTable, ...]:
     tables = [table for table in ec2.route_tables.values() if table.vpc_id == vpc_id]
     explicit = {subnet: table.id for table in tables for subnet in table._associations.values()}
+    gateways = {gateway.id for gateway in ec2.internet_gateways.values() if gateway.vpc and gateway.vpc.id == vpc_id}
     main = next((table.id for table in tables if table.main_association_id), "")
     return tuple(
         RouteTable(
             table.id,
             tuple(sorted(block for subnet, block in blocks.items() if explicit.get(subnet, main) == table.id)),
-            tuple(_routes(table.routes)),
+            tuple(_routes(table.routes, gateways)),
         )
         for table in tables
     )
 
 
-def _routes(routes: list[MotoRoute]) -> Iterator[Route]:
+def _routes(routes: list[MotoRoute], gateways: set[str]) -> Iterator[Route]:
+    """Read routes; one to a gateway that is not attached leads nowhere."""
     for route in routes:
         destination = route.destination_cidr_block or route.destination_ipv6_cidr_block
         if destination:
             target = next((value for name in _TARGETS if (value := getattr(route, name, None))), "blackhole")
-            yield Route(destination, str(target))
+            detached = str(target).startswith("igw-") and target not in gateways
+            yield Route(destination, "blackhole" if detached else str(target))

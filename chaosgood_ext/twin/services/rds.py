@@ -10,7 +10,7 @@ import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from chaosgood_ext.errors import TwinError
 from chaosgood_ext.twin.hosts.model import HostSpec
@@ -37,7 +37,6 @@ _CLASSES = {
     "db.t3.large": (8192, 856),
 }
 _OTHER_CLASS = (16384, 1704)
-_INTERFACE = "RDSNetworkInterface "
 
 
 @dataclass(frozen=True)
@@ -145,19 +144,9 @@ class Rds:
         """See `Controller`."""
         with self._tap.lock:
             databases = [self._describe(database) for database in self._state.rds.databases.values()]
-            self._tidy_interfaces(databases)
         return apply_each(plan(databases, self._applied), self._apply)
 
     def _describe(self, database: DBInstance) -> Database:
-        subnets: list[Any] = database.db_subnet_group.subnets
-        zone = {"Name": database.availability_zone}
-        subnet = next((one for one in subnets if one["SubnetAvailabilityZone"] == zone), subnets[0])
-        eni = interfaces.ensure(
-            self._state.ec2,
-            _INTERFACE + database.db_instance_identifier,
-            subnet["SubnetIdentifier"],
-            database.vpc_security_group_ids,
-        )
         group = database.db_parameter_groups()[0]
         changed = {
             name: str(one["ParameterValue"]) for name, one in group.parameters.items() if "ParameterValue" in one
@@ -167,7 +156,7 @@ class Rds:
         return Database(
             identifier=database.db_instance_identifier,
             status=database.status,
-            address=str(eni.private_ip_address),
+            address=str(interfaces.of_database(self._state, database).private_ip_address),
             tier=tags.get("tier", ""),
             settings=postgres.Settings(
                 instance_class=database.db_instance_class,
@@ -178,12 +167,6 @@ class Rds:
                 parameters=tuple(sorted({"max_connections": str(connections), **changed}.items())),
             ),
         )
-
-    def _tidy_interfaces(self, databases: Iterable[Database]) -> None:
-        names = {_INTERFACE + database.identifier for database in databases}
-        for eni in list(self._state.ec2.enis.values()):
-            if eni.description.startswith(_INTERFACE) and eni.description not in names:
-                interfaces.remove(self._state.ec2, eni.description)
 
     def _apply(self, step: Step) -> None:
         if isinstance(step, Delete):
