@@ -29,9 +29,9 @@ def write(name: str, folder: Path) -> Path:
         folder.mkdir(parents=True, exist_ok=True)
         with path.open("x", encoding="utf-8") as file:
             file.write(text(name, path))
-    except FileExistsError as cause:
-        raise BadInput(f"{path} is there already.", "Choose another name.") from cause
     except OSError as cause:
+        if path.exists():
+            raise BadInput(f"{path} is there already.", "Choose another name.") from cause
         raise BadInput(f"{path} cannot be written: {cause.strerror}.", "Choose another folder.") from cause
     return path
 
