@@ -18,6 +18,7 @@ from chaosgood_ext.game.guards import check
 from chaosgood_ext.game.lookout import Lookout
 from chaosgood_ext.game.observations import Observations
 from chaosgood_ext.game.phases import INTERRUPTIBLE, Phase
+from chaosgood_ext.game.place import Place
 from chaosgood_ext.game.prometheus import Alert
 from chaosgood_ext.game.recovery import Recovery, Ruling, Situation
 from chaosgood_ext.game.referee import Rules, State, Verdict, is_calm, rates
@@ -88,7 +89,7 @@ class Game:
         environment = self.ending.environment = find(self.settings.environment, self._progress)
         outputs = environment.outputs
         aws = self.ending.aws = Aws(outputs)
-        self.ending.undo = UndoLog(self.folder.undo, environment.label)
+        self.ending.undo = UndoLog(self.folder.undo, Place.of(outputs))
         self._describe(
             environment=environment.label,
             hold_window_s=self.scenario.hold_window_s or outputs.timing.hold_window_s,

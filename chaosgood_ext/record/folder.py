@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from chaosgood_ext.errors import BadInput, GameError
-from chaosgood_ext.record.log import Record
+from chaosgood_ext.record.log import Record, sync_folder
 
 
 @dataclass(frozen=True)
@@ -135,8 +135,12 @@ class GameFolder:
 def _write_atomically(path: Path, document: Mapping[str, Any]) -> None:
     draft = path.with_suffix(".tmp")
     try:
-        draft.write_text(json.dumps(document, indent=2, ensure_ascii=False, default=str) + "\n")
+        with draft.open("w") as file:
+            file.write(json.dumps(document, indent=2, ensure_ascii=False, default=str) + "\n")
+            file.flush()
+            os.fsync(file.fileno())
         draft.replace(path)
+        sync_folder(path.parent)
     except OSError as cause:
         raise GameError(f"{path} cannot be written: {cause.strerror}.", "Free some disk space.") from cause
 
@@ -159,6 +163,8 @@ def create(scenario: str, *, at: datetime | None = None) -> GameFolder:
         path = parent / (stem if number == 1 else f"{stem}-{number}")
         try:
             path.mkdir(parents=True)
+            sync_folder(parent)
+            sync_folder(parent.parent)
         except FileExistsError:
             continue
         except OSError as cause:

@@ -29,9 +29,20 @@ def append_line(path: Path, line: str) -> None:
             if (written := os.write(descriptor, payload)) != len(payload):
                 raise OSError(f"only {written} of {len(payload)} bytes fitted")
             os.fsync(descriptor)
+            if not size:
+                sync_folder(path.parent)
     except OSError as cause:
         reason = cause.strerror or str(cause)
         raise GameError(f"{path} cannot be written: {reason}.", "Free some disk space or mend its folder.") from cause
+
+
+def sync_folder(folder: Path) -> None:
+    """Have the names in `folder` on disk, too: syncing a new file does not keep its name (fsync(2))."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 @contextmanager

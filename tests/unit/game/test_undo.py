@@ -7,6 +7,7 @@ from chaosgood_ext.errors import EnvironmentUnavailable, GameError
 from chaosgood_ext.game import guards, inverses
 from chaosgood_ext.game.aws import Aws
 from chaosgood_ext.game.inverses import Inverse, Outcome
+from chaosgood_ext.game.place import Place
 from chaosgood_ext.game.undo import UndoLog
 from chaosgood_ext.twin.cloud.mends import security_groups
 from tests.fakes.outputs import outputs_document
@@ -120,7 +121,7 @@ def log(path, outcomes):
             raise outcome
         return outcome
 
-    return UndoLog(path / "undo.jsonl", "twin x", player), played
+    return UndoLog(path / "undo.jsonl", Place("twin x"), player), played
 
 
 def opened(undo, *names):
