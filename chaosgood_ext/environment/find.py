@@ -45,8 +45,8 @@ def find(kind: str, on_progress: Progress) -> Environment:
 
     With `kind` `twin`: the running twin called `$CHAOSGOOD_TWIN`, else the only one that runs and is not another
     game's, else a private one, which is booted (`on_progress` is told what it is doing) and ends with this process;
-    `CHAOSGOOD_TWIN=private` asks for that. With `aws`: the one whose outputs are in the file `$CHAOSGOOD_OUTPUTS`. Raises :class:`EnvironmentUnavailable`, or
-    :class:`BadInput` for another `kind`.
+    `CHAOSGOOD_TWIN=private` asks for that. With `aws`: the one whose outputs are in the file `$CHAOSGOOD_OUTPUTS`.
+    Raises :class:`EnvironmentUnavailable`, or :class:`BadInput` for another `kind`.
     """
     if kind == "twin":
         return _twin(os.environ.get("CHAOSGOOD_TWIN") or None, on_progress)

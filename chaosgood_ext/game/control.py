@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import logging
 import re
-import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -18,7 +17,9 @@ from typing import Any, NoReturn
 
 import click
 from chaoslib import substitute
-from chaoslib.exceptions import InterruptExecution
+from chaoslib.activity import run_activity
+from chaoslib.exceptions import ActivityFailed, InterruptExecution
+from chaoslib.hypothesis import within_tolerance
 from chaoslib.run import RunEventHandler
 
 from chaosgood_ext.errors import ChaosGoodError
@@ -84,14 +85,22 @@ def configure_control(
         _abandon(game.defect(), 3)
 
 
-def before_hypothesis_control(context: Mapping[str, Any], **_: Any) -> None:
-    """Before the method: give monitoring time to have figures."""
-    del context
+def before_hypothesis_control(
+    context: Mapping[str, Any], configuration: dict[str, Any], secrets: dict[str, Any] | None = None, **_: Any
+) -> None:
+    """Before the method: give an environment that has just come up time to say so.
+
+    Chaos Toolkit tries the hypothesis once, and ratios over five seconds need those seconds.
+    """
     game = current()
     if game is None or _run.baseline_checked or game.phase is not Phase.BOOT:
         return
-    game.enter(Phase.STEADY_STATE)
-    _or_interrupt(game, game.await_figures)
+
+    def settle() -> None:
+        game.enter(Phase.STEADY_STATE)
+        game.await_steady(lambda: _holds(context, configuration, secrets))
+
+    _or_interrupt(game, settle)
 
 
 def after_hypothesis_control(context: Mapping[str, Any], state: Mapping[str, Any] | None, **_: Any) -> None:
@@ -200,23 +209,19 @@ def _exit() -> None:
     set_current(None)
     if playing is not None:
         playing.finish(None)
-        if playing.exit_status is not None:
-            sys.exit(playing.exit_status)
+        playing.leave()
 
 
-def _abandon(reason: str, status: int) -> None:
+def _abandon(reason: str, status: int) -> NoReturn:
     """There is a game folder, but no game: close it, and end the process."""
     game = current()
     assert game is not None
-    assert _run.playing is not None
     game.give_up(reason)
-    playing = _run.playing
-    playing.finish(None)
     _exit()
-    raise SystemExit(playing.exit_status or status)
+    raise SystemExit(status)
 
 
-def _leave(reason: str, status: int) -> None:
+def _leave(reason: str, status: int) -> NoReturn:
     logger.error(reason)
     raise SystemExit(status)
 
@@ -242,6 +247,18 @@ def _is_python_action(context: Mapping[str, Any]) -> bool:
     return (
         _run.in_method and context.get("type") == "action" and context.get("provider", {}).get("type") == "python"
     )
+
+
+def _holds(hypothesis: Mapping[str, Any], configuration: dict[str, Any], secrets: dict[str, Any] | None) -> bool:
+    """Whether all probes of the hypothesis are within their tolerance now."""
+    for probe in hypothesis.get("probes", []):
+        try:
+            value = run_activity(probe, configuration, secrets)
+        except ActivityFailed:
+            return False
+        if not within_tolerance(probe["tolerance"], value, configuration=configuration, secrets=secrets):
+            return False
+    return True
 
 
 def _unmet(state: Mapping[str, Any]) -> str:

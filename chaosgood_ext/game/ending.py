@@ -11,6 +11,7 @@ from typing import Any
 from chaosgood_ext.environment.find import Environment
 from chaosgood_ext.errors import ChaosGoodError
 from chaosgood_ext.game.aws import Aws
+from chaosgood_ext.game.inverses import Outcome
 from chaosgood_ext.game.lookout import Lookout
 from chaosgood_ext.game.responder import Responder
 from chaosgood_ext.game.undo import UndoLog, Undone
@@ -32,6 +33,7 @@ class Ending:
     lookout: Lookout | None = None
     responder: Responder | None = None
     _stoppers: list[Callable[[], object]] = field(default_factory=list)
+    _restored: set[str] = field(default_factory=set)
     _stopping: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
     def also_stop(self, stopper: Callable[[], object]) -> None:
@@ -90,7 +92,8 @@ class Ending:
         assert self.undo is not None
         fault = {"fault": result.entry.fault}
         if result.outcome is not None:
-            self.note(Kind.FAULT_UNDONE, {**fault, "outcome": str(result.outcome)})
+            outcome = Outcome.RESTORED if result.entry.id in self._restored else result.outcome
+            self.note(Kind.FAULT_UNDONE, {**fault, "outcome": str(outcome)})
         elif self._goes_away:
             self.undo.close(result.entry, _GONE)
             self.note(Kind.FAULT_UNDONE, {**fault, "outcome": _GONE})
@@ -100,7 +103,9 @@ class Ending:
 
     def _undo_for_now(self) -> None:
         if self.undo is not None and self.aws is not None:
-            self.undo.play(self.aws, close=False)
+            for result in self.undo.play(self.aws, close=False):
+                if result.outcome is Outcome.RESTORED:
+                    self._restored.add(result.entry.id)
 
     def _stop_rest(self) -> None:
         with self._stopping:

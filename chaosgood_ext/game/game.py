@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 import traceback
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -35,6 +35,7 @@ from chaosgood_ext.record.words import duration
 from chaosgood_ext.scenario.model import Scenario
 
 _STEP_S = 0.2
+_STEADY_PATIENCE_S = 20.0
 _CALM_PATIENCE_S = 30.0
 _GUARDS_EVERY_S = 2.0
 
@@ -121,9 +122,17 @@ class Game:
         self.phase = phase
         self.record(Kind.PHASE_STARTED, {"phase": str(phase)}, subject=str(phase))
 
-    def await_figures(self) -> None:
-        """Wait until monitoring has good news of both prober and traffic; an environment without gets no more time."""
-        self._await_calm(5.0, 0.0, 15.0)
+    def await_steady(self, holds: Callable[[], bool]) -> None:
+        """Wait until the steady state `holds`, though not for long.
+
+        Raises :class:`GameError` when the game is over.
+        """
+        deadline = time.monotonic() + _STEADY_PATIENCE_S
+        while not holds() and time.monotonic() < deadline:
+            self._require_environment()
+            if self.over.wait(_STEP_S):
+                raise GameError(self.reason)
+            self._show(None)
 
     def steady_state(self, *, met: bool, before: bool, why: str) -> None:
         """Take what the hypothesis said; before the method it decides whether there is a game at all."""
@@ -283,7 +292,7 @@ class Game:
                 raise GameError(self.reason)
             window = self.seen.since(now - duration_s)
             quiet = not self.seen.pages_firing and is_calm(window, self.scenario.objective, duration_s, requests_per_s)
-            if quiet and now - start >= min(duration_s, 1.0 if not requests_per_s else duration_s):
+            if quiet and now - start >= duration_s:
                 return True
             self._show(None)
         return False

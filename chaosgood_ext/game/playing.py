@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import logging
 import os
+import sys
 import threading
 import traceback
 from collections.abc import Callable, Mapping
@@ -22,7 +25,7 @@ from chaosgood_ext.report.figures import figures, headline
 from chaosgood_ext.report.post_mortem import write
 
 _UNDO_S = {"twin": 1.2, "aws": 20.0}
-_END_S = {"twin": 1.8, "aws": 30.0}
+_END_S = {"twin": 1.5, "aws": 30.0}
 """How long an interrupted game may take to undo its faults, and to end."""
 _MESSAGES_S = 1.0
 
@@ -93,9 +96,23 @@ class Playing:
                 return
             self._say_last_word(journal)
             self._game.ending.close()
-            self._signals.restore()
             self._let_go()
             self._finished.set()
+
+    def leave(self) -> None:
+        """Hand the signals back; where one ended the game, end the process at once with its status.
+
+        Threads of Chaos Toolkit that hang would keep an ordinary exit from ending.
+        """
+        status = self.exit_status
+        if status is None:
+            self._signals.restore()
+            return
+        logging.shutdown()
+        for stream in (sys.stdout, sys.stderr):
+            with contextlib.suppress(OSError, ValueError):
+                stream.flush()
+        self._leave(status)
 
     def _say_last_word(self, journal: Mapping[str, Any] | None) -> None:
         game = self._game
@@ -141,7 +158,8 @@ class Playing:
             if not self._said:
                 game.ending.abandon()
                 game.note(Kind.GAME_ENDED, {"verdict": str(game.verdict)})
-                write(game.folder)
+                game.stage.terminal.line(f"{game.reason} Post-mortem: {write(game.folder)}", "red")
+            game.ending.close()
         except Exception:  # noqa: BLE001 - nothing may keep the process now
             self._log(traceback.format_exc())
         finally:

@@ -78,7 +78,7 @@ def judge(
     """
     since = [interval for interval in intervals if interval.end > fault]
     bad = bad_seconds(since, rules.objective)
-    impact = impact if impact is not None else _impact(bad)
+    impact = impact if impact is not None else _impact(bad, fault)
     if impact is None:
         return Judgement(State.UNHURT)
     last_bad = max(
@@ -135,14 +135,14 @@ def _second(interval: Interval) -> int:
     return int(interval.end)
 
 
-def _impact(bad: Mapping[Source, Mapping[int, bool]]) -> float | None:
+def _impact(bad: Mapping[Source, Mapping[int, bool]], fault: float) -> float | None:
     starts = [
         first
         for seconds in bad.values()
         for first, second in pairwise(seconds)
         if seconds[first] and seconds[second] and second - first <= _IMPACT_GAP_S
     ]
-    return float(min(starts)) if starts else None
+    return max(fault, float(min(starts))) if starts else None
 
 
 def _present(intervals: Iterable[Interval], source: Source, rules: Rules, *, now: float) -> bool:
