@@ -100,8 +100,11 @@ def _held(name: str | None) -> Iterator[list[Dead]]:
                     raise BadInput(f"The game {folder.name} is still being played.", "End it first: Ctrl-C undoes all.")
                 continue
             game = Dead(folder, read(folder.undo), _ended(folder), lock)
-            dead.append(game)
-        yield [game for game in dead if game.undo.open or not game.ended]
+            if game.undo.open or not game.ended:
+                dead.append(game)
+            else:
+                os.close(lock)
+        yield dead
     finally:
         for game in dead:
             os.close(game.lock)
@@ -110,7 +113,8 @@ def _held(name: str | None) -> Iterator[list[Dead]]:
 def _folders() -> list[GameFolder]:
     here = {found.parent for found in games_folder().glob("*/undo.jsonl")}
     here |= {found.parent for found in games_folder().glob("*/game.json")}
-    return [GameFolder(path) for path in sorted(here | {game.path for game in announced()})]
+    here |= {game.path for game in announced() if game.path.is_dir()}
+    return [GameFolder(path) for path in sorted(here)]
 
 
 def _named(name: str) -> GameFolder:
@@ -153,7 +157,7 @@ def _refuse_while_playing(dead: list[Dead], name: str | None) -> None:
     for folder, environment in playing():
         if folder.path in {game.folder.path for game in dead}:
             continue  # Held by ourselves.
-        if nothing_else or environment in concerned:
+        if environment in concerned or (nothing_else and folder.path.parent == games_folder()):
             where = f" in {environment}" if environment else ""
             raise BadInput(
                 f"The game {folder.name} is still being played{where}, so nothing is undone.",
@@ -163,14 +167,13 @@ def _refuse_while_playing(dead: list[Dead], name: str | None) -> None:
 
 def _recover(game: Dead, to: Reach) -> Recovered:
     clients: dict[Place, Clients | None] = {}
-    faults, notes = [], []
+    notes = []
     if game.undo.damaged:
         notes.append(
             f"{game.undo.damaged} damaged line(s) in {game.folder.undo}: cut off while they were written, so that no "
             "fault acted by them."
         )
-    for entry in game.undo.open:
-        faults.append(_undo(game.folder, entry, clients, to))
+    faults = [_undo(game.folder, entry, clients, to) for entry in game.undo.open]
     notes += _tell(game, faults)
     return Recovered(game.folder.name, tuple(faults), tuple(notes))
 

@@ -101,10 +101,26 @@ class GameFolder:
             return False
         return False
 
+    @property
+    def left_something(self) -> bool:
+        """Whether its undo log has more faults opened than closed."""
+        try:
+            said = self.undo.read_bytes()
+        except OSError:
+            return False
+        return said.count(b'"state": "open"') > said.count(b'"state": "closed"')
+
     def hold(self) -> int:
-        """Mark the game as running until this process ends or closes the descriptor that is returned."""
+        """Mark the game as running until this process ends or closes the descriptor that is returned.
+
+        Raises BlockingIOError while another process holds it.
+        """
         descriptor = os.open(self.path / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(descriptor)
+            raise
         return descriptor
 
     def describe(self, description: Description) -> None:
@@ -210,7 +226,7 @@ def find_running(name: str | None) -> GameFolder:
         if not game.running:
             raise BadInput(f"The game {game.name} is over.")
         return game
-    running = [game for game in _announced() if game.running]
+    running = [game for game in announced() if game.running]
     if not running:
         raise BadInput("No game is being played.", "Start one with `chaos run experiments/sg-break.yaml`.")
     if len(running) > 1:
@@ -224,7 +240,8 @@ def announce(game: GameFolder) -> Path:
     folder = _announcements()
     folder.mkdir(parents=True, exist_ok=True)
     for other in folder.iterdir():
-        if not GameFolder(Path(other.read_text())).running:
+        ended = GameFolder(Path(other.read_text()))
+        if not ended.running and not ended.left_something:
             other.unlink(missing_ok=True)
     link = folder / game.name
     link.write_text(str(game.path))
@@ -237,7 +254,8 @@ def _announcements() -> Path:
     return cache.folder() / "games"
 
 
-def _announced() -> list[GameFolder]:
+def announced() -> list[GameFolder]:
+    """The games of this user that are or were being played, wherever their folders are."""
     links = sorted(_announcements().glob("*")) if _announcements().is_dir() else []
     games = {Path(link.read_text()) for link in links} | {game.path for game in all_games()}
     return [GameFolder(path) for path in sorted(games)]
