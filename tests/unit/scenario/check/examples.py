@@ -331,7 +331,7 @@ EXAMPLES: dict[str, list[tuple[str, str]]] = {
     "no-inverse": [
         (scenario("method: [▶{name: f, type: action, provider: {type: process, path: 'true'}}]\n" + BACK + ALWAYS), ""),
         (scenario("method: [▶{name: f, type: action, provider: "
-                  + python("chaosaws.ec2.actions", "terminate_instance", "{instance_id: i}")
+                  + python("chaosaws.rds.actions", "delete_db_instance", "{db_instance_identifier: i}")
                   + "}]\n" + BACK + ALWAYS), ""),
     ],
     "irreversible-unknown": [

@@ -70,7 +70,7 @@ def test_all_that_chaoslib_refuses_is_told(check, monkeypatch):
     monkeypatch.setattr("chaoslib.secret.load_secrets_from_vault", lambda *_: {})
     dice = random.Random(20261122)
     refused = 0
-    for _ in range(400):
+    for _ in range(200):
         experiment = json.loads(json.dumps(yaml.safe_load(dice.choice(list(VALID.values())))))
         _mutate(experiment, dice)
         text = json.dumps(experiment)
@@ -78,7 +78,7 @@ def test_all_that_chaoslib_refuses_is_told(check, monkeypatch):
         refusal = _refusal(experiment)
         refused += bool(refusal)
         assert found or not refusal, f"{refusal} of {text}"
-    assert refused > 100
+    assert refused > 50
 
 
 def _refusal(experiment):

@@ -1,0 +1,43 @@
+"""The blocks of YAML in how-to/author-a-scenario.md, put one after another into the template, stay a valid scenario."""
+
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+
+from chaosgood_ext.cli.check import examine
+from chaosgood_ext.scenario.template import text
+
+ROOT = Path(__file__).parents[3]
+PAGE = (ROOT / "docs" / "how-to" / "author-a-scenario.md").read_text()
+BLOCKS = re.findall(r"^```yaml scenario\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
+
+
+def overlaid(scenario, block):
+    """What an author has who replaces or adds what `block` shows; activities are replaced by their names."""
+    for key, value in block.items():
+        if isinstance(value, dict):
+            scenario[key] = {**scenario.get(key, {}), **value}
+        elif key in ("method", "rollbacks"):
+            by_name = {each["name"]: each for each in value}
+            assert set(by_name) <= {each["name"] for each in scenario[key]}, "the template has no such activity"
+            scenario[key] = [by_name.get(each["name"], each) for each in scenario[key]]
+        else:
+            scenario[key] = value
+    return scenario
+
+
+@pytest.mark.parametrize("count", range(1, len(BLOCKS) + 1))
+def test_the_scenario_has_no_problems_after_each_block(count, tmp_path):
+    scenario = yaml.safe_load(text("front-door", Path("front-door.yaml")))
+    for block in BLOCKS[:count]:
+        scenario = overlaid(scenario, yaml.safe_load(block))
+    path = tmp_path / "front-door.yaml"
+    path.write_text(yaml.safe_dump(scenario, sort_keys=False))
+    assert examine([path]) == ([], 1)
+
+
+def test_the_page_changes_all_that_the_template_says_about_its_outage():
+    shown = {key for block in BLOCKS for key in yaml.safe_load(block)}
+    assert shown == {"title", "description", "configuration", "method", "rollbacks", "extensions"}
