@@ -1,6 +1,7 @@
 """A target for load balancer tests: what it does wrong depends on the path asked for.
 
 `/health` answers with what the file given as second argument says (an HTTP status), so that a test can change it.
+`/slow` answers when that file's neighbour with the suffix `.go` appears; the one with `.slow` says that it was asked.
 """
 
 import socket
@@ -32,7 +33,9 @@ def serve(connection: socket.socket, health: Path) -> None:
                 return
             elif path == "/slow":
                 health.with_suffix(".slow").touch()
-                time.sleep(1.5)
+                deadline = time.monotonic() + 30
+                while not health.with_suffix(".go").exists() and time.monotonic() < deadline:
+                    time.sleep(0.01)
                 answer(connection, "200", b"slow")
             else:
                 answer(connection, "200", asked)

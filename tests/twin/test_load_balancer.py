@@ -266,6 +266,7 @@ def test_a_deregistered_target_drains(lab: Lab) -> None:
         lambda: lab.health(arn, 9001)[0] == "draining"
     )
     lab.until(503)
+    lab.on("workstation", "touch /tmp/health-9001.go")
     assert slow.communicate(timeout=10)[0] == "slow"
     lab.eventually(lambda: lab.health(arn, 9001)[0] == "unused")
     assert lab.health(arn, 9001)[1] == "Target.NotRegistered"
