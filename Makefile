@@ -21,7 +21,7 @@ play: .venv/.run ## the same for you: make play SCENARIO=sg-break
 doctor: .venv/.run ## try what the twin needs of this machine
 	$(BIN)/chaos doctor
 
-test: lint ## linters, types, import contracts, then every test
+test: lint .venv/.audit ## linters, types, import contracts, then every test
 	$(BIN)/pytest
 
 lint: .venv/.dev ## linters, types and import contracts alone
@@ -43,10 +43,16 @@ set-up: .venv/.run ## only install
 LOCK := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	--no-emit-find-links --custom-compile-command 'make lock'
 
+# Apart, because they pin what we use as well; parliament needs the pkg_resources that setuptools had until 80.
+AUDIT := checkov parliament 'setuptools<81'
+SHOP := flask prometheus-client 'psycopg[binary]' sqlalchemy waitress
+
 lock: ## resolve setup.cfg anew into requirements/ (needs uv on PATH); UPGRADE=--upgrade takes newer versions
 	echo 'setuptools>=77' | $(LOCK) $(UPGRADE) setup.cfg - -o requirements/run.txt
 	echo 'setuptools>=77' | $(LOCK) $(UPGRADE) --extra test --extra check setup.cfg - -c requirements/run.txt -o requirements/dev.txt
 	echo 'uv' | $(LOCK) $(UPGRADE) - -o requirements/uv.txt
+	printf '%s\n' $(AUDIT) | $(LOCK) $(UPGRADE) - -o requirements/audit.txt
+	printf '%s\n' $(SHOP) | $(LOCK) $(UPGRADE) - -c requirements/run.txt -o chaosgood_ext/stack/shop/requirements.txt
 
 clean: ## remove what was made in this clone (the cache folder stays)
 	rm -rf .venv build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
@@ -63,5 +69,9 @@ clean: ## remove what was made in this clone (the cache folder stays)
 .venv/.dev: requirements/dev.txt setup.cfg pyproject.toml .venv/bin/python
 	@scripts/set-up dev
 	@touch $@ .venv/.run
+
+.venv/.audit: requirements/audit.txt .venv/.dev
+	@scripts/set-up audit
+	@touch $@
 
 .PHONY: help run play doctor test lint format bench set-up lock clean

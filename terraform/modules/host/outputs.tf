@@ -1,0 +1,9 @@
+output "user_data" {
+  description = "User data, as text."
+  value       = local.script
+
+  precondition {
+    condition     = length(local.script) < 16384
+    error_message = "EC2 takes 16 KiB of user data."
+  }
+}

@@ -1,0 +1,36 @@
+variable "tier" {
+  description = "Tier of the host."
+  type        = string
+}
+
+variable "system" {
+  description = "What the AMI holds: debian (Debian 12) or amazon (Amazon Linux 2023 for ECS)."
+  type        = string
+
+  validation {
+    condition     = contains(["debian", "amazon"], var.system)
+    error_message = "The system is debian or amazon."
+  }
+}
+
+variable "files" {
+  description = "Folders of the stack that are laid over `/`, in this order, by their tier."
+  type        = map(object({ url = string, hash = string, units = list(string) }))
+}
+
+variable "packages" {
+  description = "Packages to install."
+  type        = list(string)
+  default     = []
+}
+
+variable "logs" {
+  description = "Log files to ship, each with its log group."
+  type        = map(string)
+}
+
+variable "prepare" {
+  description = "Shell commands before the units start."
+  type        = string
+  default     = ""
+}

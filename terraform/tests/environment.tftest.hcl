@@ -1,0 +1,106 @@
+# The whole configuration, evaluated and applied to a provider that makes everything up: no account, no network.
+
+mock_provider "aws" {
+  mock_data "aws_ssm_parameter" {
+    defaults = { insecure_value = "ami-0123456789abcdef0" }
+  }
+
+  mock_resource "aws_vpc" {
+    defaults = { id = "vpc-0123456789abcdef0" }
+  }
+
+  mock_resource "aws_db_instance" {
+    defaults = {
+      address            = "chaosgood.cvtest.us-east-1.rds.amazonaws.com"
+      master_user_secret = [{ secret_arn = "arn:aws:secretsmanager:us-east-1:210987654321:secret:rds!db-1" }]
+    }
+  }
+}
+
+variables {
+  account_id       = "210987654321"
+  expires_at       = "2026-11-22T18:30:00Z"
+  alert_email      = "facilitator@example.com"
+  facilitator_arns = ["arn:aws:iam::210987654321:role/aws-reserved/sso.amazonaws.com/*"]
+}
+
+run "applied" {
+  command = apply
+}
+
+run "everything_carries_game_and_expiry" {
+  command = plan
+
+  assert {
+    condition     = local.tags == { project = "chaosgood", game = "chaosgood", expires-at = "2026-11-22T18:30:00Z" }
+    error_message = "The tags that the provider gives to everything are not as they should be."
+  }
+}
+
+run "an_expired_environment_can_be_planned_and_destroyed" {
+  command = plan
+
+  variables {
+    expires_at = "2001-01-01T00:00:00Z"
+  }
+}
+
+run "with_everything_that_is_optional" {
+  command = plan
+
+  variables {
+    facilitator_arns = []
+    ci_repository    = "example/chaotic-good"
+    ssh_public_key   = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIExample facilitator"
+  }
+
+  assert {
+    condition     = module.access.key_name == "chaosgood"
+    error_message = "A public key makes a key pair."
+  }
+}
+
+run "no_account_but_one_of_twelve_digits" {
+  command         = plan
+  expect_failures = [var.account_id]
+
+  variables {
+    account_id = "21098765432"
+  }
+}
+
+run "no_expiry_but_in_utc" {
+  command         = plan
+  expect_failures = [var.expires_at]
+
+  variables {
+    expires_at = "2026-11-22T18:30:00+02:00"
+  }
+}
+
+run "no_expiry_but_a_time" {
+  command         = plan
+  expect_failures = [var.expires_at]
+
+  variables {
+    expires_at = "in two hours"
+  }
+}
+
+run "no_costs_that_nobody_hears_of" {
+  command         = plan
+  expect_failures = [var.alert_email]
+
+  variables {
+    alert_email = "nobody"
+  }
+}
+
+run "no_budget_of_nothing" {
+  command         = plan
+  expect_failures = [var.budget_usd_per_day]
+
+  variables {
+    budget_usd_per_day = 0
+  }
+}

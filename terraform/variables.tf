@@ -1,0 +1,61 @@
+variable "account_id" {
+  description = "Account to build in. The provider refuses every other one."
+  type        = string
+
+  validation {
+    condition     = can(regex("^[0-9]{12}$", var.account_id))
+    error_message = "An account id has twelve digits."
+  }
+}
+
+# Whether it is in the past is not checked here: an environment that has expired must still be destroyable.
+variable "expires_at" {
+  description = "When what costs money deletes itself, in UTC, as in 2026-11-22T18:00:00Z."
+  type        = string
+
+  validation {
+    condition     = can(regex("Z$", var.expires_at)) && can(formatdate("YYYY", var.expires_at))
+    error_message = "Give a time in UTC, as in 2026-11-22T18:00:00Z."
+  }
+}
+
+variable "alert_email" {
+  description = "Who hears of the budget and of the billing alarm."
+  type        = string
+
+  validation {
+    condition     = can(regex("^[^@ ]+@[^@ ]+[.][^@ ]+$", var.alert_email))
+    error_message = "Give an e-mail address."
+  }
+}
+
+variable "facilitator_arns" {
+  description = "Patterns of the ARNs that may take the player's and the injector's role; empty: whoever the account lets."
+  type        = list(string)
+  default     = []
+}
+
+variable "budget_usd_per_day" {
+  description = "What the account may cost a day before somebody is told and the player is locked out."
+  type        = number
+  default     = 10
+
+  validation {
+    condition     = var.budget_usd_per_day > 0
+    error_message = "The budget must be more than nothing."
+  }
+}
+
+variable "ci_repository" {
+  description = "GitHub repository (owner/name) whose workflows may play games through OpenID Connect; null: none."
+  type        = string
+  default     = null
+  nullable    = true
+}
+
+variable "ssh_public_key" {
+  description = "Public key for SSH through Session Manager, one for each environment; null: no SSH."
+  type        = string
+  default     = null
+  nullable    = true
+}
