@@ -10,7 +10,7 @@ import click
 
 from benchmarks.figures import Figure, keep, show
 
-GROUPS = ("help", "set_up", "twin", "api", "request", "game")
+GROUPS = ("help", "check", "set_up", "twin", "api", "request", "game")
 RESULTS = Path(__file__).parent / "results.json"
 
 

@@ -87,6 +87,7 @@ class Modules:
     def __init__(self) -> None:
         self._sources: dict[str, Source | None] = {}
         self._specs: dict[str, ModuleSpec | None] = {}
+        self._functions: dict[tuple[str, str], Function | Unknown] = {}
 
     def source(self, name: str) -> Source | None:
         """What the module `name` defines; None when it is not installed."""
@@ -95,8 +96,14 @@ class Modules:
             self._sources[name] = None if spec is None else _read(name, spec)
         return self._sources[name]
 
-    def function(self, module: str, name: str, follow: int = _FOLLOW) -> Function | Unknown:
+    def function(self, module: str, name: str) -> Function | Unknown:
         """The function `name` of `module`, also where the module imports it from another."""
+        key = module, name
+        if key not in self._functions:
+            self._functions[key] = self._follow(module, name, _FOLLOW)
+        return self._functions[key]
+
+    def _follow(self, module: str, name: str, follow: int) -> Function | Unknown:
         source = self.source(module)
         if source is None:
             return Unknown.MODULE
@@ -107,7 +114,7 @@ class Modules:
         if name in source.others or follow == 0:
             return Unknown.SOURCE
         if name in source.imports:
-            found = self.function(*source.imports[name], follow - 1)
+            found = self._follow(*source.imports[name], follow - 1)
             return found if isinstance(found, Function) or found is Unknown.CLASS else Unknown.SOURCE
         return self._starred(source, name, follow)
 
@@ -131,7 +138,7 @@ class Modules:
 
     def _starred(self, source: Source, name: str, follow: int) -> Function | Unknown:
         for module in source.stars:
-            found = self.function(module, name, follow - 1)
+            found = self._follow(module, name, follow - 1)
             if found is not Unknown.FUNCTION:
                 return found if found is not Unknown.MODULE else Unknown.SOURCE
         return Unknown.FUNCTION if source.complete else Unknown.SOURCE

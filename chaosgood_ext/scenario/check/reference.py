@@ -10,9 +10,9 @@ _HEAD = """\
 # What `chaos check` finds
 
 Each problem has one of these ids, which `chaos check --ignore ID` leaves out. An *error* is something that Chaos
-Toolkit refuses, crashes on, or does otherwise than the file says; a *warning* is something that plays, but has no effect in
-part, or depends on the machine. Errors end `chaos check` with status 1, and warnings only with `--strict`. In
-*scenarios*, the experiments that have the extension `chaosgood`, more counts as an error.
+Toolkit refuses, crashes on, or does otherwise than the file says; a *warning* is something that plays, but has no
+effect in part, or depends on the machine. Errors end `chaos check` with status 1, and warnings only with `--strict`.
+In *scenarios*, the experiments that have the extension `chaosgood`, more counts as an error.
 
 A check tells of at most 200 problems in one file.
 """

@@ -70,19 +70,20 @@ class _Composer:
         documents = 0
         while self.loader.check_event():
             event = self.loader.get_event()
-            line, column = event.start_mark.line + 1, event.start_mark.column + 1
-            if isinstance(event, yaml.DocumentStartEvent):
-                documents += 1
-                if documents > 1:
-                    raise Refused("syntax", "a second document starts here, and an experiment is one", line, column)
-            elif isinstance(event, yaml.ScalarEvent):
+            mark = event.start_mark
+            line, column = mark.line + 1, mark.column + 1
+            if isinstance(event, yaml.ScalarEvent):
                 self._add(_Whole(_scalar(event, line, column)), event.anchor)
-            elif isinstance(event, yaml.AliasEvent):
-                self._alias(event.anchor, line, column)
             elif isinstance(event, yaml.CollectionStartEvent):
                 self._start(event, line, column)
             elif isinstance(event, yaml.CollectionEndEvent):
                 self._end()
+            elif isinstance(event, yaml.AliasEvent):
+                self._alias(event.anchor, line, column)
+            elif isinstance(event, yaml.DocumentStartEvent):
+                documents += 1
+                if documents > 1:
+                    raise Refused("syntax", "a second document starts here, and an experiment is one", line, column)
         return self.root or Scalar(1, 1, None)
 
     def _start(self, event: Any, line: int, column: int) -> None:
