@@ -325,7 +325,7 @@ def _await_ready(
 
 def _tail(log: Path) -> str:
     lines = log.read_text(errors="replace").strip().splitlines() if log.exists() else []
-    return " | ".join(lines[-3:]) or "it said nothing."
+    return (" | ".join(lines[-3:]) or "it said nothing").rstrip(".") + "."
 
 
 def _kill(pid: int) -> None:
