@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import logging
 import re
+import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any, NoReturn
@@ -19,6 +20,7 @@ import click
 from chaoslib import substitute
 from chaoslib.activity import run_activity
 from chaoslib.exceptions import ActivityFailed, InterruptExecution
+from chaoslib.exit import exit_gracefully
 from chaoslib.hypothesis import within_tolerance
 from chaoslib.run import RunEventHandler
 
@@ -37,6 +39,8 @@ from chaosgood_ext.scenario.model import parse
 
 logger = logging.getLogger("chaostoolkit")
 
+_ACTIVITY_S = 30.0
+
 
 @dataclass
 class _Run:
@@ -45,6 +49,7 @@ class _Run:
     playing: Playing | None = None
     in_method: bool = False
     baseline_checked: bool = False
+    deadline: threading.Timer = field(default_factory=lambda: threading.Timer(0, lambda: None))
 
 
 _run = _Run()
@@ -98,7 +103,11 @@ def before_hypothesis_control(
 
     def settle() -> None:
         game.enter(Phase.STEADY_STATE)
-        game.await_steady(lambda: _holds(context, configuration, secrets))
+        _set_deadline(game, str(context.get("title")))
+        try:
+            game.await_steady(lambda: _holds(context, configuration, secrets))
+        finally:
+            _run.deadline.cancel()
 
     _or_interrupt(game, settle)
 
@@ -130,7 +139,12 @@ def before_activity_control(
 ) -> None:
     """Put the inverse of a fault on disk before it acts; without one it does not act."""
     game = current()
-    if game is None or not _is_python_action(context):
+    if game is None:
+        return
+    waits = str(context.get("provider", {}).get("module", "")).startswith("chaosgood_ext.game.")
+    if not waits and not context.get("background"):
+        _set_deadline(game, context["name"])
+    if not _is_python_action(context):
         return
     provider = context["provider"]
     arguments = substitute(provider.get("arguments", {}), configuration, secrets)
@@ -148,8 +162,12 @@ def after_activity_control(
 ) -> None:
     """Note that a fault is in; an activity of the method that failed ends the game."""
     game = current()
+    if not context.get("background"):
+        _run.deadline.cancel()
     if game is None or not state or not _run.in_method:
         return
+    if game.verdict is Verdict.ABORTED:
+        _interrupt(game, game.reason)
     if state["status"] == "failed":
         if game.verdict is None or _is_python_action(context):
             _interrupt(game, f"“{context['name']}” failed: {_said(state)}")
@@ -241,6 +259,19 @@ def _or_interrupt(game: Game, step: Callable[[], object]) -> None:
         _interrupt(game, str(failure), failure)
     except Exception as defect:  # noqa: BLE001 - Chaos Toolkit would swallow it, and let a fault act without an inverse
         _interrupt(game, game.defect(), defect)
+
+
+def _set_deadline(game: Game, name: str) -> None:
+    """Python activities have no timeout: one that hangs would keep the fault from being undone."""
+
+    def too_late() -> None:
+        game.conclude(Verdict.ABORTED, f"“{name}” did not come to an end within {_ACTIVITY_S:g} s.")
+        # Breaks off whatever the main thread hangs in, and has Chaos Toolkit play its rollbacks.
+        exit_gracefully()
+
+    _run.deadline = threading.Timer(_ACTIVITY_S, too_late)
+    _run.deadline.daemon = True
+    _run.deadline.start()
 
 
 def _is_python_action(context: Mapping[str, Any]) -> bool:

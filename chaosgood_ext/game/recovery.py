@@ -78,7 +78,7 @@ class Recovery:
             return Ruling(
                 Verdict.ABORTED,
                 f"Prometheus has not answered for {duration(situation.silent_s)}, so nobody can say whether users are "
-                "served. See what became of it with `chaos twin status` and `chaos shell monitoring`.",
+                "served. A game needs its monitoring: play again.",
             )
         if passed > self.limit_s:
             state, waiting = self.judgement.state, ", ".join(self.judgement.waiting_for)

@@ -217,11 +217,11 @@ def find(name: str | None) -> GameFolder:
 
 
 def find_running(name: str | None) -> GameFolder:
-    """The game that is being played now, or the one called `name`.
+    """The game that is being played now, or the one called `name` (default: `$CHAOSGOOD_GAME`).
 
     Raises :class:`BadInput` when none runs, or several do and none is named.
     """
-    if name:
+    if name := name or os.environ.get("CHAOSGOOD_GAME"):
         game = find(name)
         if not game.running:
             raise BadInput(f"The game {game.name} is over.")
