@@ -43,6 +43,13 @@ def test_the_committed_schema_is_what_is_generated(schema):
     assert committed == json.loads(json.dumps(schema)), f"chaos check --schema > {COMMITTED.relative_to(ROOT)}"
 
 
+@pytest.mark.parametrize("path", sorted(ROOT.glob("experiments/*.yaml")), ids=lambda path: path.stem)
+def test_every_scenario_that_is_shipped_tells_editors_where_the_schema_is(path, validator):
+    first, _, _ = path.read_text().partition("\n")
+    assert (path.parent / first.removeprefix("# yaml-language-server: $schema=")).resolve() == COMMITTED
+    assert list(validator.iter_errors(yaml.safe_load(path.read_text()))) == []
+
+
 def test_it_is_a_valid_schema_without_dangling_references(schema):
     Draft202012Validator.check_schema(schema)
     assert not {each.removeprefix("#/$defs/") for each in _references(schema)} - set(schema["$defs"])
