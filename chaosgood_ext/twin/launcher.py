@@ -100,11 +100,12 @@ class RunningTwin:
         known = ", ".join(sorted((host["aliases"] or [host["name"]])[0] for host in hosts))
         raise BadInput(f"There is no host {name!r}.", f"Hosts: {known}.")
 
-    def argv_in(self, host: str, argv: Sequence[str]) -> list[str]:
+    def argv_in(self, host: str, argv: Sequence[str], *, logged: bool = True) -> list[str]:
         """The command line that runs `argv` on `host` as an engineer would; an interactive shell where it is empty.
 
-        What is typed or run is logged there as a session. The terminal is the caller's. Raises :class:`BadInput`
-        for an unknown host, and for one that nobody can log in to on AWS.
+        What is typed or run is logged there as a session, unless `logged` is false: what a game itself tries is not
+        an engineer's. The terminal is the caller's. Raises :class:`BadInput` for an unknown host, and for one that
+        nobody can log in to on AWS.
         """
         found = self.host(host)
         if found["name"].startswith(_MANAGED):
@@ -116,6 +117,7 @@ class RunningTwin:
         session = (
             ["bash", "/etc/chaosgood/session", *argv] if argv else ["bash", "--rcfile", "/etc/chaosgood/bashrc", "-i"]
         )
+        session = session if logged else [*argv]
         return [
             "nsenter", "-t", str(self.init_pid), "--user", "--preserve-credentials", "-m", "-n", "-p", "-u", "-i", "--",
             "nsenter", "-t", str(pid), "-m", "-u", "-p", "-n", "--wd=/home/admin", "--",

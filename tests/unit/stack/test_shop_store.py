@@ -120,3 +120,14 @@ def test_migration_leaves_orders_and_stock_alone(store: Store) -> None:
 def test_before_the_migration_nothing_is_asked_of_the_database(make_store: Callable[[], Store]) -> None:
     with pytest.raises(DatabaseUnavailable, match="starting_up"):
         make_store().products()
+
+
+def test_the_ledger_shows_the_books_of_one_moment(store: Store) -> None:
+    first = store.place_order(1, 2, "Ada")
+    store.place_order(1, 1, "Bob")
+    ledger = store.ledger(until=first.id)
+    assert (ledger.orders, ledger.last_order_id) == (1, first.id + 1)
+    assert store.ledger().orders == 2
+    account = ledger.accounts[0]
+    assert (account.product_id, account.delivered, account.ordered, account.stock) == (1, 1000, 3, 997)
+    assert all(each.stock == each.delivered - each.ordered for each in ledger.accounts)

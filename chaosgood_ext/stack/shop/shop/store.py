@@ -16,6 +16,18 @@ MOST_PER_ORDER = 10
 RESTOCK_BELOW = 100
 RESTOCK_QUANTITY = 1000
 _MIGRATION_LOCK = 0x5A0F
+_LEDGER = """
+    SELECT products.id, stock, coalesce(delivered, 0)::int, coalesce(ordered, 0)::int, orders, last_order_id
+    FROM products
+    LEFT JOIN (SELECT product_id, sum(quantity) AS delivered FROM deliveries GROUP BY 1) AS d ON d.product_id = products.id
+    LEFT JOIN (SELECT product_id, sum(quantity) AS ordered FROM orders GROUP BY 1) AS o ON o.product_id = products.id
+    CROSS JOIN (
+        SELECT count(*) FILTER (WHERE %(until)s::bigint IS NULL OR id <= %(until)s)::int AS orders,
+               coalesce(max(id), 0) AS last_order_id
+        FROM orders
+    ) AS counted
+    ORDER BY products.id
+"""
 
 
 @dataclass(frozen=True)
@@ -40,6 +52,25 @@ class Order:
     amount_cents: int
     customer: str
     placed_at: datetime
+
+
+@dataclass(frozen=True)
+class Account:
+    """What is known of one product's stock: it equals what was delivered less what was ordered."""
+
+    product_id: int
+    stock: int
+    delivered: int
+    ordered: int
+
+
+@dataclass(frozen=True)
+class Ledger:
+    """The books of the shop at one moment: an account a product, `orders` up to the one asked for, and the last one."""
+
+    accounts: Sequence[Account]
+    orders: int
+    last_order_id: int
 
 
 class Store:
@@ -127,6 +158,14 @@ class Store:
         if row is None:
             raise NoSuchOrder(order_id)
         return Order(*row)
+
+    def ledger(self, until: int | None = None) -> Ledger:
+        """Return the books; `orders` counts those with an id up to `until`, or all. One statement, so one moment."""
+        self._require_tables()
+        with self._pool.transaction("ledger") as connection:
+            rows = connection.execute(_LEDGER, {"until": until}).fetchall()
+        accounts = [Account(*row[:4]) for row in rows]
+        return Ledger(accounts, *(rows[0][4:] if rows else (0, 0)))
 
     def _require_tables(self) -> None:
         if not self._migrated.is_set():

@@ -86,6 +86,10 @@ def _add_api(app: Flask, store: Store) -> None:
     def api_order(order_id: int) -> Response:
         return jsonify(store.order(order_id))
 
+    @app.get("/api/ledger")
+    def api_ledger() -> Response:
+        return jsonify(store.ledger(request.args.get("until", type=int)))
+
 
 def _wanted(fields: Any) -> tuple[int, int, str]:
     """Return product id, quantity and customer of an order; raises BadRequest naming the field at fault."""
