@@ -27,6 +27,7 @@ DEFAULT_PACKAGES = ("chaosaws", "chaosprometheus", OURS)
 """What comes with Chaotic Good; `schemas/experiment.schema.json` offers what these have."""
 
 _FACES = ("actions", "probes", "tolerances")
+_UNWRITABLE = ("client", "session")
 _VARIABLE = {"$ref": "#/$defs/variable"}
 
 
@@ -87,7 +88,12 @@ def _functions(module: str, modules: Modules) -> list[tuple[str, Function]]:
         return []
     own = [name for name in source.functions if not name.startswith("_")]
     found = ((name, modules.function(module, name)) for name in sorted({*own, *(source.exported or ())}))
-    return [(name, function) for name, function in found if isinstance(function, Function)]
+    return [(name, function) for name, function in found if isinstance(function, Function) and _is_callable(function)]
+
+
+def _is_callable(function: Function) -> bool:
+    """Whether an experiment can call `function` at all: extensions have helpers that take a client of an SDK."""
+    return not any(each.required and each.name in _UNWRITABLE for each in function.parameters)
 
 
 def _offer_functions(defs: dict[str, Schema], modules: Modules, faces: list[str]) -> None:
