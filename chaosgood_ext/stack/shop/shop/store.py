@@ -17,12 +17,13 @@ RESTOCK_BELOW = 100
 RESTOCK_QUANTITY = 1000
 _MIGRATION_LOCK = 0x5A0F
 _LEDGER = """
-    SELECT products.id, stock, coalesce(delivered, 0)::int, coalesce(ordered, 0)::int, orders, last_order_id
+    SELECT products.id, stock, coalesce(delivered, 0)::int AS delivered, coalesce(ordered, 0)::int AS ordered,
+           orders, last_order_id
     FROM products
-    LEFT JOIN (SELECT product_id, sum(quantity) AS delivered FROM deliveries GROUP BY 1) AS d ON d.product_id = products.id
-    LEFT JOIN (SELECT product_id, sum(quantity) AS ordered FROM orders GROUP BY 1) AS o ON o.product_id = products.id
+    LEFT JOIN (SELECT product_id, sum(quantity) AS delivered FROM deliveries GROUP BY 1) d ON d.product_id = products.id
+    LEFT JOIN (SELECT product_id, sum(quantity) AS ordered FROM orders GROUP BY 1) o ON o.product_id = products.id
     CROSS JOIN (
-        SELECT count(*) FILTER (WHERE %(until)s::bigint IS NULL OR id <= %(until)s)::int AS orders,
+        SELECT count(*) FILTER (WHERE id <= coalesce(%(until)s::bigint, id))::int AS orders,
                coalesce(max(id), 0) AS last_order_id
         FROM orders
     ) AS counted
