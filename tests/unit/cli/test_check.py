@@ -213,3 +213,10 @@ def test_chaos_offers_both_commands():
     done = subprocess.run([chaos, "--no-version-check", "--help"], capture_output=True, text=True, check=True)
     assert "\n  check " in done.stdout
     assert "\n  new " in done.stdout
+
+
+def test_a_reader_that_has_seen_enough_is_no_defect():
+    chaos = Path(sys.executable).with_name("chaos")
+    command = f"set -o pipefail; {chaos} --no-version-check check --schema | head -n 1"
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True)
+    assert (done.returncode, done.stdout, done.stderr) == (141, "{\n", "")
