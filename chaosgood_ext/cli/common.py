@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import sys
 import tempfile
 import traceback
@@ -16,11 +18,16 @@ def reported() -> Iterator[None]:
     """Turn an expected error into one line on stderr and its exit status, and our own defect into status 3."""
     try:
         yield
+        sys.stdout.flush()
     except ChaosGoodError as error:
         print(f"Error: {error}", file=sys.stderr)
         sys.exit(error.exit_status)
     except KeyboardInterrupt:
         sys.exit(130)
+    except BrokenPipeError:
+        # Who reads has seen enough, as `head` does; Python would complain once more when it ends.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(128 + signal.SIGPIPE)
     except Exception:  # noqa: BLE001 - the last resort of a command: nothing may end in a traceback
         with tempfile.NamedTemporaryFile("w", prefix="chaosgood-", suffix=".log", delete=False) as log:
             traceback.print_exc(file=log)
