@@ -1,0 +1,1 @@
+"""The commands: plugins of Chaos Toolkit's own `chaos`."""
