@@ -8,10 +8,11 @@ from pathlib import Path
 
 import click
 
-from benchmarks.figures import Figure, keep, show
+from benchmarks.figures import Figure, keep, publish, show
 
 GROUPS = ("help", "check", "set_up", "twin", "api", "request", "game")
 RESULTS = Path(__file__).parent / "results.json"
+PAGE = Path(__file__).parents[1] / "docs" / "explanation" / "performance.md"
 
 
 @click.command()
@@ -24,6 +25,7 @@ def main(rounds: int, groups: tuple[str, ...]) -> None:
         module = importlib.import_module(f"benchmarks.{group}")
         figures += module.measure(rounds, lambda text, group=group: print(f"{group}: {text}", file=sys.stderr))
         keep(RESULTS, figures)
+        publish(PAGE, RESULTS)
     print(show(figures))
 
 

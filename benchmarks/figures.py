@@ -54,6 +54,7 @@ class Figure:
         return {**asdict(self), "samples": rounded, "median": round(self.median, 4), "met": self.met}
 
 
+_BEGIN, _END = "<!-- figures -->", "<!-- end of figures -->"
 HEADERS = ("figure", "median", "from to", "n", "unit", "reach", "", "")
 
 
@@ -94,6 +95,22 @@ def show(figures: Sequence[Figure]) -> str:
     """The machine, the versions and the table."""
     facts = [f"{key}: {value}" for key, value in {**machine(), **versions()}.items()]
     return "\n".join([" · ".join(facts), "", table(HEADERS, [figure.as_row() for figure in figures])])
+
+
+def publish(page: Path, results: Path) -> None:
+    """Put what `results` holds as a table between the marks on `page`."""
+    figures = json.loads(results.read_text())["figures"]
+    newest = max(figures, key=lambda figure: str(figure["measured"]))
+    facts = ", ".join(f"{key} {value}" for key, value in {**newest["machine"], **newest["versions"]}.items())
+    rows = ["| figure | median | from to | n | unit | reach | |", "|---|--:|---|--:|---|--:|---|"]
+    for each in figures:
+        fields = {key: each[key] for key in ("name", "unit", "reach", "note")}
+        name, median, spread, count, unit, reach, word, note = Figure(**fields, samples=tuple(each["samples"])).as_row()
+        rows.append(f"| {name} | {median} | {spread} | {count} | {unit} | {reach} | {' '.join([word, note]).strip()} |")
+    before, _, rest = page.read_text().partition(_BEGIN)
+    _, _, after = rest.partition(_END)
+    table_of_figures = "\n".join(rows)
+    page.write_text(f"{before}{_BEGIN}\n{newest['measured'][:10]}: {facts}.\n\n{table_of_figures}\n{_END}{after}")
 
 
 def _number(value: float) -> str:
