@@ -45,6 +45,17 @@ def user() -> str:
         return "somebody"
 
 
+def twin_of_the_game() -> str | None:
+    """The twin of the only game that is being played, if there is one."""
+    from chaosgood_ext.record.folder import find_running
+
+    try:
+        kind, _, name = find_running(None).description().environment.partition(" ")
+    except ChaosGoodError:
+        return None
+    return name if kind == "twin" and name else None
+
+
 def table(headers: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """Lay out `rows` under `headers`, each column as wide as its widest cell."""
     lines = [headers, *rows]

@@ -17,7 +17,7 @@ class _TakesCommand(click.Command):
 
 @click.command(cls=_TakesCommand, options_metavar="[OPTIONS]")
 @click.argument("host", required=False)
-@click.option("--twin", "name", help="The twin to work in, where several run (default: $CHAOSGOOD_TWIN).")
+@click.option("--twin", "name", help="The twin to work in, where several run (default: $CHAOSGOOD_TWIN, or the game's).")
 @click.pass_context
 def shell(ctx: click.Context, host: str | None, name: str | None) -> None:
     """Open a shell where an engineer would work, or run COMMAND there.
@@ -36,11 +36,11 @@ def shell(ctx: click.Context, host: str | None, name: str | None) -> None:
     """
     import os
 
-    from chaosgood_ext.cli.common import reported
+    from chaosgood_ext.cli.common import reported, twin_of_the_game
 
     with reported():
         from chaosgood_ext.twin import launcher
 
-        running = launcher.find(name or os.environ.get("CHAOSGOOD_TWIN"))
+        running = launcher.find(name or os.environ.get("CHAOSGOOD_TWIN") or twin_of_the_game())
         argv = running.argv_in(host or "workstation", ctx.meta[__name__])
         os.execvp(argv[0], argv)  # noqa: S606 - a terminal's signals are the shell's own

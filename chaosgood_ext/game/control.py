@@ -265,7 +265,7 @@ def _set_deadline(game: Game, name: str) -> None:
     """Python activities have no timeout: one that hangs would keep the fault from being undone."""
 
     def too_late() -> None:
-        game.conclude(Verdict.ABORTED, f"“{name}” did not come to an end within {_ACTIVITY_S:g} s.")
+        game.conclude(Verdict.ABORTED, f"“{name}” did not come to an end within {_ACTIVITY_S:g} s: what it asks does not answer.")
         # Breaks off whatever the main thread hangs in, and has Chaos Toolkit play its rollbacks.
         exit_gracefully()
 

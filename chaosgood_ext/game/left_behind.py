@@ -61,7 +61,7 @@ class Dead:
     lock: int = field(compare=False, default=-1)
 
 
-def recover(name: str | None = None, *, to: Reach = reach) -> list[Recovered]:
+def recover(name: str | None = None, *, to: Reach | None = None) -> list[Recovered]:
     """Undo what dead games left behind, of the game `name` or of all; what is back already is no error.
 
     Empty when there was nothing to do. Raises :class:`BadInput` for a game that there is not, and while a game is
@@ -69,7 +69,7 @@ def recover(name: str | None = None, *, to: Reach = reach) -> list[Recovered]:
     """
     with _held(name) as dead:
         _refuse_while_playing(dead, name)
-        return [_recover(game, to) for game in dead]
+        return [_recover(game, to or reach) for game in dead]
 
 
 def close_those_of(twin: str, outcome: str = GONE_WITH_TWIN) -> None:

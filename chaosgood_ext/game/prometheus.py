@@ -28,6 +28,10 @@ class Alert:
     silenced: bool = False
 
 
+class NotJson(EnvironmentUnavailable):
+    """An answer that says that all is well, and is not JSON."""
+
+
 @dataclass
 class Http:
     """Reads JSON from the server at `base_url`; `name` is what errors call it."""
@@ -42,14 +46,23 @@ class Http:
         self._session.trust_env = False
 
     def get(self, path: str, params: Mapping[str, str] | None = None) -> Any:
-        """GET `path`; raises :class:`EnvironmentUnavailable` when there is no answer, or none in JSON."""
+        """GET `path`; raises :class:`EnvironmentUnavailable` when there is no answer, :class:`NotJson` for another one."""
+        return self._ask("GET", path, params=params)
+
+    def post(self, path: str, document: Mapping[str, Any]) -> Any:
+        """POST `document` to `path`; raises as :meth:`get` does."""
+        return self._ask("POST", path, json=document)
+
+    def _ask(self, method: str, path: str, **content: Any) -> Any:
         try:
-            answer = self._session.get(self.base_url.rstrip("/") + path, params=params, timeout=self.timeout_s)
+            address = self.base_url.rstrip("/") + path
+            answer = self._session.request(method, address, timeout=self.timeout_s, allow_redirects=False, **content)
             if answer.ok:
                 return answer.json()
             reason = f"it answers {answer.status_code}: {answer.text.strip()[:200]}"
-        except ValueError:
-            reason = "its answer is not JSON"
+        except ValueError as cause:
+            what = f"{self.name} at {self.base_url} does not answer as it should (its answer is not JSON)."
+            raise NotJson(what) from cause
         except requests.Timeout:
             reason = f"no answer within {self.timeout_s:g} s"
         except requests.RequestException:

@@ -68,12 +68,14 @@ class Kind:
     `look` sees what is left to do: the calls that put things back, or an outcome where there are none; it may raise
     botocore's ClientError, as the calls may. `calls` are those that would do whatever is left to do, for people.
     `already` and `gone` are the codes of AWS's errors (regular expressions) that mean that it is back, or gone.
+    `touch_up` gives what came back by other hands the rest of what it was.
     """
 
     calls: Callable[[Arguments], Sequence[Call]]
     look: Look | None = None
     already: str = "(?!)"
     gone: str = "(?!)"
+    touch_up: Callable[[Arguments, Clients], None] | None = None
 
     def play(self, what: str, arguments: Arguments, clients: Clients) -> Outcome:
         """Put it back; repeating it changes nothing. `what` says in an error message what is being done.
@@ -90,6 +92,8 @@ class Kind:
             except ClientError as refusal:
                 code = refusal.response["Error"]["Code"]
                 if re.fullmatch(self.already, code):
+                    if self.touch_up is not None:
+                        self.touch_up(arguments, clients)
                     return Outcome.NOT_NEEDED
                 if re.fullmatch(self.gone, code):
                     return Outcome.GONE

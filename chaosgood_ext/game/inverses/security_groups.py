@@ -117,5 +117,26 @@ def _revoke(arguments: Arguments) -> list[Call]:
     return [Call("ec2", "revoke_security_group_ingress", request)]
 
 
-AUTHORIZE = Kind(_authorize, already=r"InvalidPermission\.Duplicate", gone=_GONE)
+def _describe_as_before(arguments: Arguments, clients: Clients) -> None:
+    """Whoever put the rule back left out what it is for: give it its description and its tags again."""
+    permission = arguments["permission"]
+    (source,) = permission.get("IpRanges") or permission["UserIdGroupPairs"]
+    asked = {
+        "ip_protocol": permission["IpProtocol"], "from_port": permission.get("FromPort"),
+        "to_port": permission.get("ToPort"), "cidr_ip": source.get("CidrIp"),
+        "ingress_security_group_id": source.get("GroupId"),
+    }  # fmt: skip
+    rule = next((one for one in _rules(arguments["group_id"], clients) if _is_rule(one, asked)), None)
+    if rule is None:
+        return
+    ec2 = clients.client("ec2")
+    if rule.get("Description", "") != source.get("Description", ""):
+        ec2.update_security_group_rule_descriptions_ingress(GroupId=arguments["group_id"], IpPermissions=[permission])
+    there = {tag["Key"]: tag["Value"] for tag in rule.get("Tags", [])}
+    if lacking := {key: value for key, value in (arguments.get("tags") or {}).items() if there.get(key) != value}:
+        pairs = [{"Key": key, "Value": value} for key, value in lacking.items()]
+        ec2.create_tags(Resources=[rule["SecurityGroupRuleId"]], Tags=pairs)
+
+
+AUTHORIZE = Kind(_authorize, already=r"InvalidPermission\.Duplicate", gone=_GONE, touch_up=_describe_as_before)
 REVOKE = Kind(_revoke, already=r"InvalidPermission\.NotFound", gone=_GONE)
