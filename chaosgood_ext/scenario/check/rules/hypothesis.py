@@ -92,11 +92,14 @@ def tolerance_never_met(subject: Subject) -> Iterator[Finding]:
 
 @check("tolerance-not-a-range", Strictness.WARNING)
 def tolerance_not_a_range(subject: Subject) -> Iterator[Finding]:
-    """Two numbers as the tolerance of an HTTP or process probe: its status must be one of them, not between them."""
+    """What looks like a range of statuses, such as `[200, 299]`, but means one or the other.
+
+    With an HTTP or process provider, the status must be in the list, also when the list has two values.
+    """
     for activity, tolerance in _tolerances(subject):
         if activity.kind not in _TARGETS or not isinstance(tolerance, list) or len(tolerance) != 2:
             continue
-        if all(_is_number(each) for each in tolerance) and tolerance[1] - tolerance[0] > 1:
+        if all(_is_number(each) for each in tolerance) and _looks_like_a_range(activity.kind, *tolerance):
             low, high = tolerance
             what = f"the status must be {low} or {high}: with an {activity.kind} provider this is not a range"
             yield Finding(_at(activity), what, f"{{type: range, target: status, range: [{low}, {high}]}}")
@@ -130,6 +133,10 @@ def _is_number(value: object) -> bool:
 
 def _is_plain(tolerance: object) -> bool:
     return isinstance(tolerance, bool) or (isinstance(tolerance, str) and not VARIABLE.search(tolerance))
+
+
+def _looks_like_a_range(kind: str, low: float, high: float) -> bool:
+    return high - low > 1 and (kind == "process" or low // 100 == high // 100)
 
 
 def _pair(activity: Activity, tolerance: list[Any]) -> Iterator[Finding]:
