@@ -1,0 +1,197 @@
+"""Whole games as `chaos run` plays them, in an environment that has a control plane only."""
+
+import json
+import signal
+
+import pytest
+import yaml
+
+from tests.journeys.conftest import SMALL
+
+REPAIR = (
+    "aws ec2 authorize-security-group-ingress --protocol tcp --port 5432 --source-group {0.app} --group-id {0.database}"
+)
+OPEN = "aws ec2 authorize-security-group-ingress --protocol tcp --port 5432 --cidr 0.0.0.0/0 --group-id {0.database}"
+
+
+def changed(tmp_path, **changes):
+    """small.yaml with other values, by path: `method.1.provider.func`."""
+    document = yaml.safe_load(SMALL.read_text())
+    for path, value in changes.items():
+        *way, last = [int(part) if part.isdigit() else part for part in path.split(".")]
+        place = document
+        for part in way:
+            place = place[part]
+        place[last] = value
+    scenario = tmp_path / "changed.yaml"
+    scenario.write_text(yaml.safe_dump(document))
+    return scenario
+
+
+def test_a_repair_is_resolved_and_nothing_is_left(play, environment, tmp_path):
+    played = play(REPAIR.format(environment))
+    assert played.wait() == 0, played.text()
+    assert played.verdict[0] == "resolved"
+    assert [one["phase"] for one in played.told("chaosgood.phase.started")] == [
+        "boot", "steady state", "calm", "fault", "outage", "recovery", "verdict", "rollback", "report",
+    ]  # fmt: skip
+    assert json.loads((tmp_path / "journal.json").read_text())["status"] == "completed"
+    assert environment.admits()
+    text = played.game.post_mortem.read_text()
+    assert "| Verdict | **resolved** |" in text
+    assert not played.game.running
+    assert list((tmp_path / "cache" / "games").iterdir()) == []
+
+
+def test_a_cheat_is_rejected_with_the_guard_named(play, environment):
+    played = play(OPEN.format(environment))
+    assert played.wait() == 1
+    assert played.verdict[0] == "rejected"
+    assert "admit 0.0.0.0/0" in played.verdict[1]
+    assert "rejected" in played.text()
+
+
+def test_who_does_nothing_times_out_and_the_fault_is_undone(play, environment, tmp_path):
+    played = play("sleep 1000", changed(tmp_path, **{"extensions.0.time_limit_s": 6}))
+    assert played.wait() == 1
+    assert played.verdict[0] == "timed-out"
+    assert environment.admits()
+    assert played.told("chaosgood.fault.undone")
+
+
+def test_an_unhealthy_environment_is_told_so_and_nothing_is_broken(play, environment):
+    environment.healthy = False
+    played = play()
+    assert played.wait() == 1
+    verdict, reason = played.verdict
+    assert (verdict, "not healthy, so nothing was broken: the probe “requests succeed”" in reason) == ("aborted", True)
+    assert not played.told("chaosgood.fault.started")
+
+
+def test_a_fault_that_cannot_act_ends_the_game_with_its_reason(play, environment, tmp_path):
+    played = play(scenario=changed(tmp_path, **{"configuration.port": 5433}))
+    assert played.wait() == 1
+    assert "does not admit" in played.verdict[1]
+    assert environment.admits()
+
+
+def test_an_action_that_nobody_can_undo_is_not_played(play, environment, tmp_path):
+    scenario = changed(
+        tmp_path, **{"method.1.provider": {
+            "type": "python", "module": "chaosaws.ec2.actions", "func": "stop_instance", "arguments": {"instance_id": "i-1"},
+        }},
+    )  # fmt: skip
+    played = play(scenario=scenario)
+    assert played.wait() == 1
+    assert "how to undo chaosaws.ec2.actions.stop_instance" in played.verdict[1]
+
+
+def test_a_rollback_that_fails_is_made_up_for_by_the_undo_log(play, environment, tmp_path):
+    scenario = changed(
+        tmp_path, **{"rollbacks.0.provider.arguments.ip_protocol": "nonsense", "extensions.0.time_limit_s": 5}
+    )
+    played = play("sleep 1000", scenario)
+    assert played.wait() == 1
+    assert [one["outcome"] for one in played.told("chaosgood.fault.undone")] == ["restored"]
+    assert environment.admits()
+
+
+def test_a_tolerance_that_raises_leaves_no_fault_behind(play, environment, tmp_path):
+    scenario = changed(tmp_path, **{"extensions.0.time_limit_s": 5})
+    document = yaml.safe_load(scenario.read_text())
+    document["steady-state-hypothesis"]["probes"].append({
+        "name": "raises", "type": "probe", "tolerance": [0, 1],
+        "provider": {"type": "python", "module": "tests.fakes.probes", "func": "number_at_first_then_none"},
+    })  # fmt: skip
+    scenario.write_text(yaml.safe_dump(document))
+    played = play("sleep 1000", scenario, PYTHONPATH=str(SMALL.parents[2]), MARKER=str(tmp_path / "marker"))
+    assert played.wait() == 1
+    assert environment.admits()
+    assert played.game.post_mortem.exists()
+
+
+def test_a_prometheus_that_hangs_ends_the_game_and_undoes_the_fault(play, environment):
+    played = play("sleep 1000")
+    played.reach("outage")
+    environment.hang.set()
+    assert played.wait() == 1
+    assert "Prometheus has not answered" in played.verdict[1]
+    assert environment.admits()
+
+
+@pytest.mark.parametrize("phase", ["steady state", "calm", "fault", "outage"])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_in_any_phase_undoes_the_fault_and_ends_the_game(play, environment, phase, number):
+    played = play("trap '' TERM; sleep 1000")
+    played.reach(phase)
+    assert played.interrupt(number) < 5
+    assert played.process.returncode == 128 + number, played.text()
+    assert played.verdict == ("aborted", f"{number.name} ended the game.")
+    assert environment.admits()
+    assert played.game.post_mortem.exists()
+    assert played.game.read_journal()["status"] == "interrupted" or phase == "steady state"
+
+
+def test_more_signals_change_nothing(play, environment):
+    played = play("sleep 1000")
+    played.reach("outage")
+    for _ in range(5):
+        if not played.ended():
+            played.process.send_signal(signal.SIGINT)
+    assert played.wait(10) == 130
+    assert environment.admits()
+
+
+def test_a_command_gets_page_and_environment_and_is_ended_with_the_game(play, environment, tmp_path):
+    script = f"cat > {tmp_path}/stdin; env > {tmp_path}/variables; " + REPAIR.format(environment) + "; exec sleep 1000"
+    played = play(script)
+    assert played.wait() == 0, played.text()
+    document = json.loads((tmp_path / "stdin").read_text())
+    assert document["page"]["alert"] == "ShopDown"
+    assert document["environment"]["resources"]["database_security_group_id"] == environment.database
+    variables = (tmp_path / "variables").read_text()
+    assert f"AWS_ENDPOINT_URL={environment.outputs['endpoint_url']}" in variables
+
+
+def test_a_dry_run_plays_no_game(play, tmp_path):
+    played = play("true", SMALL, "--dry", "activities")
+    played.wait()
+    assert not (tmp_path / "games").exists()
+
+
+@pytest.mark.parametrize(
+    ("changes", "status", "message"),
+    [
+        ({"extensions.0.difficulty": "brutal"}, 2, "extensions[0].difficulty"),
+        ({"configuration.responder": "robot"}, 2, "There is no responder 'robot'"),
+        ({"configuration.vpc": "from the environment"}, 2, "the environment has no vpc"),
+    ],
+)
+def test_what_cannot_be_played_is_one_sentence_and_status_2(play, tmp_path, changes, status, message):
+    played = play(scenario=changed(tmp_path, **changes))
+    assert played.wait() == status, played.text()
+    assert message in " ".join(played.text().replace("║", " ").split())
+    assert "Traceback" not in played.text()
+
+
+def test_an_environment_that_is_not_there_is_one_sentence(play):
+    played = play(CHAOSGOOD_OUTPUTS="/no/such/file")
+    assert played.wait() == 1
+    assert "cannot be read from /no/such/file" in played.verdict[1]
+
+
+def test_a_scenario_that_is_not_there_ends_with_a_sentence(play, tmp_path):
+    played = play(scenario=tmp_path / "nothing.yaml")
+    assert played.wait() == 1
+    assert "does not exist" in played.text()
+
+
+def test_the_page_and_the_verdict_go_to_discord_within_its_limits(play, environment):
+    from tests.fakes.http import Answer, serve
+
+    with serve(lambda _: Answer(200, {"id": "1"})) as discord:
+        played = play(REPAIR.format(environment), DISCORD_WEBHOOK_URL=f"{discord.url}/api/webhooks/1/secret-token")
+        assert played.wait() == 0, played.text()
+    titles = [request.json()["embeds"][0]["title"] for request in discord.requests]
+    assert titles == ["Users are hurt", "Small: resolved"]
+    assert "secret-token" not in played.text() + played.game.events.read_text()
