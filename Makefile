@@ -37,6 +37,18 @@ format: .venv/.dev ## let ruff mend what it can
 bench: .venv/.dev ## measure the figures of the performance table
 	$(BIN)/python -m benchmarks
 
+aws-cost: .venv/.run ## what an environment on AWS costs an hour
+	$(CHAOS) aws cost
+
+aws-plan: .venv/.run ## what would be built on AWS; HOURS=2 for another lifetime
+	$(CHAOS) aws plan $(if $(HOURS),--hours $(HOURS))
+
+aws-up: .venv/.run ## build the environment on AWS, or bring it back to what was built
+	$(CHAOS) aws up $(if $(HOURS),--hours $(HOURS))
+
+aws-down: .venv/.run ## destroy it, and look that nothing is left
+	$(CHAOS) aws down
+
 set-up: .venv/.run ## only install
 
 # The lock has hashes and no address, and carries a version for each Python that we support.
@@ -74,4 +86,4 @@ clean: ## remove what was made in this clone (the cache folder stays)
 	@scripts/set-up audit
 	@touch $@
 
-.PHONY: help run play doctor test lint format bench set-up lock clean
+.PHONY: help run play doctor test aws-cost aws-plan aws-up aws-down lint format bench set-up lock clean

@@ -45,13 +45,13 @@ def find(kind: str, on_progress: Progress) -> Environment:
 
     With `kind` `twin`: the running twin called `$CHAOSGOOD_TWIN`, else the only one that runs and is not another
     game's, else a private one, which is booted (`on_progress` is told what it is doing) and ends with this process;
-    `CHAOSGOOD_TWIN=private` asks for that. With `aws`: the one whose outputs are in the file `$CHAOSGOOD_OUTPUTS`.
+    `CHAOSGOOD_TWIN=private` asks for that. With `aws`: the one whose outputs are in :func:`aws_outputs`.
     Raises :class:`EnvironmentUnavailable`, or :class:`BadInput` for another `kind`.
     """
     if kind == "twin":
         return _twin(os.environ.get("CHAOSGOOD_TWIN") or None, on_progress)
     if kind == "aws":
-        return _aws(os.environ.get("CHAOSGOOD_OUTPUTS") or None)
+        return _aws(aws_outputs())
     raise BadInput(f"There is no environment {kind!r}.", "Set CHAOSGOOD_ENVIRONMENT to twin or aws.")
 
 
@@ -72,25 +72,30 @@ def _twin(name: str | None, on_progress: Progress) -> Environment:
     return Environment(parse(twin.outputs, f"twin {twin.name}"), twin, private=True)
 
 
-def _aws(path: str | None) -> Environment:
-    if not path:
-        raise EnvironmentUnavailable(
-            "The environment aws has no outputs yet.",
-            "Save `terraform output -json environment` to a file and name it in CHAOSGOOD_OUTPUTS, "
-            "or play on the twin.",
-        )
+def aws_outputs() -> Path:
+    """The file with the outputs of aws: `$CHAOSGOOD_OUTPUTS`, else where `chaos aws up` writes them."""
+    from chaosgood_ext.twin import cache
+
+    return Path(os.environ.get("CHAOSGOOD_OUTPUTS") or cache.folder() / "aws/outputs.json")
+
+
+def _aws(path: Path) -> Environment:
     try:
-        document = json.loads(Path(path).read_text())
+        document = json.loads(path.read_text())
+    except FileNotFoundError as cause:
+        raise EnvironmentUnavailable(
+            f"The environment aws has not been built: there are no outputs at {path}.",
+            "Build it with `make aws-up`, name its outputs in CHAOSGOOD_OUTPUTS, or play on the twin.",
+        ) from cause
     except OSError as cause:
         raise EnvironmentUnavailable(
             f"The outputs of aws cannot be read from {path}: {cause.strerror}.", "Mend CHAOSGOOD_OUTPUTS."
         ) from cause
     except ValueError as cause:
         raise EnvironmentUnavailable(
-            f"The outputs of aws in {path} are not JSON: {cause}.",
-            "Write them anew with `terraform output -json environment`.",
+            f"The outputs of aws in {path} are not JSON: {cause}.", "Write them anew with `make aws-up`."
         ) from cause
-    outputs = parse(document, path)
+    outputs = parse(document, str(path))
     if outputs.kind != "aws":
         raise EnvironmentUnavailable(f"{path} holds the outputs of a {outputs.kind}, not of aws.")
     return Environment(outputs)

@@ -54,7 +54,12 @@ def test_the_schema_in_the_package_is_the_one_that_is_published():
 
 
 def test_placeholders_are_filled_in_place_and_nothing_else_is_touched():
-    configuration = {"vpc_id": FROM_ENVIRONMENT, "aws_region": FROM_ENVIRONMENT, "app_security_group_id": "sg-own", "n": 1}
+    configuration = {
+        "vpc_id": FROM_ENVIRONMENT,
+        "aws_region": FROM_ENVIRONMENT,
+        "app_security_group_id": "sg-own",
+        "n": 1,
+    }
     fill(configuration, parse(outputs_document(), "a test"), "x.yaml")
     assert configuration == {"vpc_id": "vpc-1", "aws_region": "us-east-1", "app_security_group_id": "sg-own", "n": 1}
 
@@ -80,11 +85,12 @@ def test_switches_that_there_are_not_are_refused_with_those_that_there_are(confi
 
 def test_the_environment_aws_says_what_it_needs(monkeypatch, tmp_path):
     monkeypatch.delenv("CHAOSGOOD_OUTPUTS", raising=False)
+    monkeypatch.setenv("CHAOSGOOD_CACHE", str(tmp_path / "cache"))
     with pytest.raises(EnvironmentUnavailable, match="CHAOSGOOD_OUTPUTS"):
         finding.find("aws", print)
     path = tmp_path / "outputs.json"
     monkeypatch.setenv("CHAOSGOOD_OUTPUTS", str(path))
-    with pytest.raises(EnvironmentUnavailable, match="cannot be read"):
+    with pytest.raises(EnvironmentUnavailable, match="not been built"):
         finding.find("aws", print)
     path.write_text("{")
     with pytest.raises(EnvironmentUnavailable, match="not JSON"):

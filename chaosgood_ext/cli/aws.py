@@ -1,0 +1,169 @@
+"""`chaos aws`: the environment on AWS."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from chaosgood_ext.environment.aws.building import Planned, Site
+
+
+@click.group()
+def aws() -> None:
+    """The same environment in a real AWS account, built by terraform.
+
+    \b
+    chaos aws cost         what it costs an hour
+    chaos aws plan         what would be built or changed
+    chaos aws up           build it
+    chaos aws down         destroy it, and look that nothing is left
+
+    Which accounts may be built in, says terraform/aws.toml.
+    """
+
+
+@aws.command()
+@click.option("--json", "as_json", is_flag=True, help="Print it as JSON.")
+def cost(as_json: bool) -> None:
+    """Print what an environment costs an hour, item by item, with the source of each price."""
+    import json
+
+    from chaosgood_ext.cli.common import reported, table
+
+    with reported():
+        from chaosgood_ext.environment.aws.cost import bill, prices
+
+        known = prices()
+        items = bill(_topology(), known)
+        total = sum(item.cost_an_hour for item in items)
+        if as_json:
+            rows = [
+                {"item": i.what, "number": i.number, "usd_an_hour": round(i.cost_an_hour, 5), "source": i.source}
+                for i in items
+            ]
+            print(
+                json.dumps({"items": rows, "usd_an_hour": round(total, 4), "looked_up": known["looked_up"]}, indent=2)
+            )
+            return
+        cells = [(i.what, f"{i.number:g}", f"{i.cost_an_hour:.4f}", i.source) for i in items]
+        print(table(("item", "number", "USD an hour", "source"), [*cells, ("together", "", f"{total:.4f}", "")]))
+        print(
+            f"\nPrices of {known['region']}, on demand, without taxes, free tier and CPU credits beyond the baseline; "
+            f"looked up {known['looked_up']} ({known['how']})."
+        )
+
+
+@aws.command()
+@click.option("--hours", type=float, help="Lifetime from now on (default: that of terraform/aws.toml).")
+def plan(hours: float | None) -> None:
+    """Print what would be built or changed; change nothing."""
+    from chaosgood_ext.cli.common import reported
+
+    with reported():
+        from chaosgood_ext.environment.aws import building
+
+        with building.plan(_site(), hours) as planned:
+            print(_told(planned))
+
+
+@aws.command()
+@click.option("--hours", type=float, help="Lifetime from now on (default: that of terraform/aws.toml).")
+@click.option("--yes", "-y", is_flag=True, help="Do not ask.")
+def up(hours: float | None, yes: bool) -> None:
+    """Build the environment, or bring it back to what was built; repeat it after a failure.
+
+    At the end of its lifetime what costs money deletes itself. `--hours` moves the end.
+    """
+    import sys
+
+    from chaosgood_ext.cli.common import reported, table
+
+    with reported():
+        from chaosgood_ext.environment.aws import building
+        from chaosgood_ext.errors import BadInput
+
+        site = _site()
+        with building.plan(site, hours) as planned:
+            print(_told(planned))
+            if not yes:
+                if not sys.stdin.isatty():
+                    raise BadInput("Nothing is built without a word.", "Say --yes, or use `chaos aws plan`.")
+                if not click.confirm("Build that?"):
+                    return
+            outputs = building.build(site, planned)
+        print(table(("what", "url", "access"), [(name, url.url, url.access) for name, url in outputs.urls.items()]))
+        print(
+            f"\nIt is up until {planned.until}. To play: CHAOSGOOD_ENVIRONMENT=aws chaos run experiments/sg-break.yaml"
+        )
+        print("To end it: chaos aws down")
+
+
+@aws.command()
+@click.option("--yes", "-y", is_flag=True, help="Do not ask.")
+def down(yes: bool) -> None:
+    """Destroy the environment, sweep what players left, and say whether anything is left; repeat it after a failure."""
+    import sys
+
+    from chaosgood_ext.cli.common import reported
+
+    with reported():
+        from chaosgood_ext.environment.aws import building
+        from chaosgood_ext.errors import BadInput
+
+        site = _site()
+        caller = site.caller()
+        if not yes:
+            if not sys.stdin.isatty():
+                raise BadInput("Nothing is destroyed without a word.", "Say --yes.")
+            if not click.confirm(f"Destroy the environment in account {caller.account_id}?"):
+                return
+        left = building.take_down(site)
+        if left:
+            print(f"{len(left)} things still carry the tag game={site.topology['name']}:", *left, sep="\n  ")
+            print("Repeat `chaos aws down` in some minutes; what stays then, delete in the console.")
+            sys.exit(1)
+        print(f"Nothing is left in account {caller.account_id}.")
+
+
+def _topology() -> dict[str, object]:
+    import json
+    from importlib.resources import files
+
+    loaded: dict[str, object] = json.loads(files("chaosgood_ext.stack").joinpath("topology.json").read_text())
+    return loaded
+
+
+def _site() -> Site:
+    import sys
+
+    import boto3
+
+    from chaosgood_ext.environment.aws import building, settings
+    from chaosgood_ext.environment.aws.terraform import Terraform
+
+    def tell(text: str) -> None:
+        print(f"aws: {text} …", file=sys.stderr)
+
+    decided = settings.load()
+    terraform = Terraform(settings.TERRAFORM, tell)
+    return building.Site(decided, _topology(), boto3.Session(), terraform, _outputs(), tell)
+
+
+def _outputs() -> Path:
+    from chaosgood_ext.environment.find import aws_outputs
+
+    return aws_outputs()
+
+
+def _told(planned: Planned) -> str:
+    from chaosgood_ext.cli.common import table
+    from chaosgood_ext.environment.aws.terraform import summary
+
+    head = f"Account {planned.account_id}, until {planned.until}"
+    if not planned.changes:
+        return f"{head}: nothing to change."
+    return f"{head}:\n" + table(("part", "action", "number"), summary(planned.changes))

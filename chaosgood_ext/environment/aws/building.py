@@ -1,0 +1,156 @@
+"""Building the environment on AWS and taking it down again; each can be repeated after any failure."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Protocol
+
+from chaosgood_ext.environment.aws import account
+from chaosgood_ext.environment.aws.settings import (
+    TERRAFORM,
+    Settings,
+    end_of_lifetime,
+    forget,
+    is_over,
+    write,
+    written,
+)
+from chaosgood_ext.environment.aws.sweep import Sweeper
+from chaosgood_ext.environment.aws.terraform import Change, TerraformFailed
+from chaosgood_ext.environment.outputs import Outputs, parse
+from chaosgood_ext.errors import EnvironmentUnavailable
+
+Progress = Callable[[str], None]
+
+
+class Provisioner(Protocol):
+    """What is needed of :class:`~chaosgood_ext.environment.aws.terraform.Terraform`."""
+
+    def init(self) -> None: ...  # noqa: D102
+    def plan(self, path: Path, *, destroy: bool = False) -> list[Change]: ...  # noqa: D102
+    def apply(self, path: Path) -> None: ...  # noqa: D102
+    def destroy(self) -> None: ...  # noqa: D102
+    def output(self) -> object: ...  # noqa: D102
+    def rules(self) -> set[str]: ...  # noqa: D102
+
+
+@dataclass(frozen=True)
+class Planned:
+    """A plan that was made: its file, what it changes, for which account, until when."""
+
+    path: Path
+    changes: Sequence[Change]
+    account_id: str
+    until: str
+
+
+@dataclass(frozen=True)
+class Site:
+    """Where is built: settings, topology, a boto3 session, terraform, and the folder that terraform is run in."""
+
+    settings: Settings
+    topology: Mapping[str, Any]
+    session: Any
+    terraform: Provisioner
+    outputs: Path
+    on_progress: Progress = lambda _: None
+    folder: Path = TERRAFORM
+    now: Callable[[], datetime] = lambda: datetime.now(UTC)
+
+    def sweeper(self) -> Sweeper:
+        """Sweeps this environment."""
+        return Sweeper(self.session, self.topology["region"], self.topology["name"], self.on_progress)
+
+    def caller(self) -> account.Caller:
+        """Who we are; raises unless something may be built in our account."""
+        caller = account.identify(self.session, self.topology["region"])
+        account.must_be_allowed(caller, self.settings.accounts)
+        return caller
+
+
+@contextmanager
+def plan(site: Site, hours: float | None = None) -> Iterator[Planned]:
+    """Plan to build; the plan's file exists within the context.
+
+    The end of an environment that is up and has not expired stays, unless `hours` from now are asked for. Raises
+    :class:`~chaosgood_ext.errors.BadInput` for an account that is not allowed, and what terraform raises.
+    """
+    caller = site.caller()
+    _same_account(written(site.folder), caller.account_id)
+    until = _until(site, caller.account_id, hours)
+    write(site.settings, caller.account_id, until, site.folder)
+    site.on_progress("terraform init")
+    site.terraform.init()
+    site.on_progress("terraform plan")
+    with tempfile.TemporaryDirectory(prefix="chaosgood-") as folder:
+        path = Path(folder) / "plan"
+        yield Planned(path, site.terraform.plan(path), caller.account_id, until)
+
+
+def _until(site: Site, account_id: str, hours: float | None) -> str:
+    told = written(site.folder)
+    until = str(told.get("expires_at", ""))
+    if hours is None and told.get("account_id") == account_id and not is_over(until, site.now()):
+        return until
+    return end_of_lifetime(site.now(), site.settings.lifetime_hours if hours is None else hours)
+
+
+def build(site: Site, planned: Planned) -> Outputs:
+    """Carry out a plan and keep the outputs, which games read; raises what terraform raises.
+
+    After a failure nothing is taken back: repeating goes on where it stopped.
+    """
+    site.sweeper().revoke_foreign_rules(site.terraform.rules())
+    site.terraform.apply(planned.path)
+    document = site.terraform.output()
+    outputs = parse(document, "terraform")
+    site.outputs.parent.mkdir(parents=True, exist_ok=True)
+    site.outputs.write_text(json.dumps(document, indent=2) + "\n")
+    return outputs
+
+
+def take_down(site: Site) -> list[str]:
+    """Destroy the environment and sweep what is left of it; return the ARNs of what is still there.
+
+    What players made (rules, groups, hosts) makes terraform fail: then it is deleted, and terraform tries again. Raises
+    :class:`~chaosgood_ext.environment.aws.terraform.TerraformFailed` when that fails as well.
+    """
+    caller = site.caller()
+    told = written(site.folder)
+    _same_account(told, caller.account_id)
+    # An end in the past is as good as any: variables must be there, or terraform does not destroy.
+    until = str(told.get("expires_at") or "2000-01-01T00:00:00Z")
+    write(site.settings, caller.account_id, until, site.folder)
+    site.on_progress("terraform init")
+    site.terraform.init()
+    sweeper = site.sweeper()
+    site.on_progress("terraform destroy")
+    try:
+        site.terraform.destroy()
+    except TerraformFailed as failed:
+        site.on_progress(f"{failed.what} Deleting what terraform did not make, then trying again")
+        sweeper.clear()
+        site.terraform.destroy()
+    site.outputs.unlink(missing_ok=True)
+    site.on_progress("looking for what is left")
+    if sweeper.left():
+        sweeper.clear()
+    left = sweeper.until_nothing_is_left()
+    if not left:
+        forget(site.folder)
+    return left
+
+
+def _same_account(told: Mapping[str, Any], account_id: str) -> None:
+    before = told.get("account_id")
+    if before and before != account_id:
+        raise EnvironmentUnavailable(
+            f"The environment was built in account {before}, and these are credentials of {account_id}.",
+            f"Use credentials of {before}.",
+        )

@@ -1,0 +1,56 @@
+"""Whose credentials these are, and what is refused."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import boto3
+import pytest
+from botocore.exceptions import ClientError, EndpointConnectionError, NoCredentialsError
+from moto import mock_aws
+
+from chaosgood_ext.environment.aws.account import Caller, identify, must_be_allowed
+from chaosgood_ext.errors import BadInput, EnvironmentUnavailable
+
+
+class Refusing:
+    """A session whose calls fail."""
+
+    def __init__(self, problem: Exception) -> None:
+        self._problem = problem
+
+    def client(self, *_: Any, **__: Any) -> Any:
+        return self
+
+    def get_caller_identity(self) -> Any:
+        raise self._problem
+
+
+def refusal(code: str) -> ClientError:
+    return ClientError({"Error": {"Code": code, "Message": ""}}, "GetCallerIdentity")
+
+
+def test_aws_says_who_we_are() -> None:
+    with mock_aws():
+        assert identify(boto3.Session(), "us-east-1").account_id == "123456789012"
+
+
+@pytest.mark.parametrize(
+    ("problem", "words"),
+    [
+        (NoCredentialsError(), "no AWS credentials"),
+        (refusal("ExpiredToken"), "have expired"),
+        (refusal("InvalidClientTokenId"), "does not accept the credentials"),
+        (EndpointConnectionError(endpoint_url="https://sts.us-east-1.amazonaws.com"), "cannot be asked"),
+    ],
+)
+def test_credentials_that_are_of_no_use_are_told_with_what_to_do(problem: Exception, words: str) -> None:
+    with pytest.raises(EnvironmentUnavailable, match=words) as caught:
+        identify(Refusing(problem), "us-east-1")  # type: ignore[arg-type]
+    assert "aws login" in caught.value.remedy
+
+
+def test_an_account_that_the_file_does_not_allow_is_refused() -> None:
+    must_be_allowed(Caller("123456789012", "arn"), ["123456789012"])
+    with pytest.raises(BadInput, match=r"210987654321.*allows 123456789012 only"):
+        must_be_allowed(Caller("210987654321", "arn"), ["123456789012"])

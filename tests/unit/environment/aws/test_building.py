@@ -1,0 +1,241 @@
+"""Building and taking down, with an AWS that lives in this process and a terraform that fails as terraform does."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+from moto import mock_aws
+
+from chaosgood_ext.environment.aws import building, settings
+from chaosgood_ext.environment.aws.sweep import Sweeper
+from chaosgood_ext.environment.aws.terraform import Change, TerraformFailed
+from chaosgood_ext.errors import BadInput, EnvironmentUnavailable
+from tests.fakes.outputs import outputs_document
+
+NOW = datetime(2026, 11, 22, 16, 0, tzinfo=UTC)
+TOPOLOGY = {"name": "chaosgood", "region": "us-east-1"}
+TAGS = [{"Key": "game", "Value": "chaosgood"}]
+ACCOUNT = "123456789012"
+
+
+@dataclass
+class FakeTerraform:
+    """Makes a VPC with a security group through the API; fails in `failures` steps, each once."""
+
+    failures: dict[str, str] = field(default_factory=dict)
+    done: list[str] = field(default_factory=list)
+    known: set[str] = field(default_factory=set)
+    vpc: str = ""
+
+    def _step(self, name: str) -> None:
+        self.done.append(name)
+        if name in self.failures:
+            raise TerraformFailed(name, self.failures.pop(name))
+
+    def init(self) -> None:
+        self._step("init")
+
+    def plan(self, path: Path, *, destroy: bool = False) -> list[Change]:
+        self._step("plan")
+        return [Change("create", "module.network.aws_vpc.this", "aws_vpc")]
+
+    def apply(self, path: Path) -> None:
+        if not self.vpc:
+            ec2 = boto3.client("ec2", region_name="us-east-1")
+            made = ec2.create_vpc(CidrBlock="10.0.0.0/16", TagSpecifications=[{"ResourceType": "vpc", "Tags": TAGS}])
+            self.vpc = made["Vpc"]["VpcId"]
+            group = ec2.create_security_group(
+                GroupName="chaosgood-database",
+                Description="Database",
+                VpcId=self.vpc,
+                TagSpecifications=[{"ResourceType": "security-group", "Tags": TAGS}],
+            )["GroupId"]
+            self.known = {rule["SecurityGroupRuleId"] for rule in rules(group)}
+        self._step("apply")
+
+    def destroy(self) -> None:
+        self._step("destroy")
+        ec2 = boto3.client("ec2", region_name="us-east-1")
+        groups = ec2.describe_security_groups(Filters=[{"Name": "vpc-id", "Values": [self.vpc]}])["SecurityGroups"]
+        for group in groups:
+            if group["GroupName"] == "chaosgood-database":
+                ec2.delete_security_group(GroupId=group["GroupId"])
+            elif group["GroupName"] != "default":
+                raise TerraformFailed(
+                    "destroy", f"api error DependencyViolation: The vpc '{self.vpc}' has dependencies"
+                )
+        if self.vpc:
+            ec2.delete_vpc(VpcId=self.vpc)
+
+    def output(self) -> object:
+        document = outputs_document(kind="aws", name="chaosgood", endpoint_url=None)
+        del document["credentials"]
+        return document
+
+    def rules(self) -> set[str]:
+        return self.known
+
+
+def rules(group: str) -> list[dict[str, Any]]:
+    ec2 = boto3.client("ec2", region_name="us-east-1")
+    found = ec2.describe_security_group_rules(Filters=[{"Name": "group-id", "Values": [group]}])
+    return list(found["SecurityGroupRules"])
+
+
+@pytest.fixture(autouse=True)
+def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    for name in ("AWS_ENDPOINT_URL", "AWS_PROFILE"):
+        monkeypatch.delenv(name, raising=False)
+    with mock_aws():
+        yield
+
+
+def site(tmp_path: Path, terraform: FakeTerraform, accounts: tuple[str, ...] = (ACCOUNT,)) -> building.Site:
+    return building.Site(
+        settings.Settings(accounts, "a@example.com", 3),
+        TOPOLOGY,
+        boto3.Session(),
+        terraform,
+        tmp_path / "aws/outputs.json",
+        folder=tmp_path,
+        now=lambda: NOW,
+    )
+
+
+def up(where: building.Site, hours: float | None = None) -> None:
+    with building.plan(where, hours) as planned:
+        building.build(where, planned)
+
+
+def test_up_keeps_the_outputs_that_games_read(tmp_path: Path) -> None:
+    where = site(tmp_path, FakeTerraform())
+    up(where)
+    assert json.loads(where.outputs.read_text())["kind"] == "aws"
+    assert settings.written(tmp_path)["expires_at"] == "2026-11-22T19:00:00Z"
+
+
+def test_an_account_that_is_not_allowed_is_refused_before_anything_is_done(tmp_path: Path) -> None:
+    terraform = FakeTerraform()
+    with pytest.raises(BadInput, match="allows 210987654321 only"):
+        up(site(tmp_path, terraform, ("210987654321",)))
+    assert terraform.done == []
+    assert settings.written(tmp_path) == {}
+
+
+def test_a_half_finished_build_goes_on_and_keeps_its_end(tmp_path: Path) -> None:
+    terraform = FakeTerraform(failures={"apply": "api error VcpuLimitExceeded: more vCPU"})
+    where = site(tmp_path, terraform)
+    with pytest.raises(TerraformFailed, match="quota"):
+        up(where)
+    assert not where.outputs.exists()
+    later = building.Site(**{**vars(where), "now": lambda: NOW.replace(hour=17)})
+    up(later)
+    assert settings.written(tmp_path)["expires_at"] == "2026-11-22T19:00:00Z"
+    assert where.outputs.exists()
+
+
+def test_an_expired_environment_gets_a_new_end_and_hours_move_it(tmp_path: Path) -> None:
+    where = site(tmp_path, FakeTerraform())
+    up(where)
+    up(building.Site(**{**vars(where), "now": lambda: NOW.replace(hour=20)}))
+    assert settings.written(tmp_path)["expires_at"] == "2026-11-22T23:00:00Z"
+    up(where, 1)
+    assert settings.written(tmp_path)["expires_at"] == "2026-11-22T17:00:00Z"
+
+
+def test_rules_that_a_responder_left_go_before_those_that_were_built_come_back(tmp_path: Path) -> None:
+    terraform = FakeTerraform()
+    where = site(tmp_path, terraform)
+    up(where)
+    ec2 = boto3.client("ec2", region_name="us-east-1")
+    (group,) = ec2.describe_security_groups(Filters=[{"Name": "group-name", "Values": ["chaosgood-database"]}])[
+        "SecurityGroups"
+    ]
+    opened = [{"IpProtocol": "tcp", "FromPort": 5432, "ToPort": 5432, "IpRanges": [{"CidrIp": "0.0.0.0/0"}]}]
+    ec2.authorize_security_group_ingress(GroupId=group["GroupId"], IpPermissions=opened)
+    up(where)
+    assert {rule["SecurityGroupRuleId"] for rule in rules(group["GroupId"])} == terraform.known
+
+
+def test_planning_changes_nothing(tmp_path: Path) -> None:
+    terraform = FakeTerraform()
+    with building.plan(site(tmp_path, terraform)) as planned:
+        assert planned.path.parent.is_dir()
+    assert terraform.done == ["init", "plan"]
+    assert not planned.path.parent.exists()
+
+
+def test_down_leaves_nothing_and_forgets(tmp_path: Path) -> None:
+    where = site(tmp_path, FakeTerraform())
+    up(where)
+    assert building.take_down(where) == []
+    assert not where.outputs.exists()
+    assert settings.written(tmp_path) == {}
+
+
+def test_down_deletes_what_players_made_when_terraform_trips_over_it(tmp_path: Path) -> None:
+    terraform = FakeTerraform()
+    where = site(tmp_path, terraform)
+    up(where)
+    ec2 = boto3.client("ec2", region_name="us-east-1")
+    ec2.create_security_group(GroupName="database-repair", Description="x", VpcId=terraform.vpc)
+    image = ec2.describe_images(Owners=["amazon"])["Images"][0]["ImageId"]
+    subnet = ec2.create_subnet(VpcId=terraform.vpc, CidrBlock="10.0.0.0/24")["Subnet"]["SubnetId"]
+    made = ec2.run_instances(ImageId=image, MinCount=1, MaxCount=1, SubnetId=subnet)["Instances"][0]["InstanceId"]
+    ec2.delete_subnet(SubnetId=subnet)
+    assert building.take_down(where) == []
+    assert terraform.done.count("destroy") == 2
+    (host,) = ec2.describe_instances(InstanceIds=[made])["Reservations"][0]["Instances"]
+    assert host["State"]["Name"] == "terminated"
+    assert Sweeper(boto3.Session(), "us-east-1", "chaosgood").vpcs() == []
+
+
+@pytest.mark.parametrize("step", ["init", "destroy"])
+def test_down_can_be_repeated_after_a_failure(step: str, tmp_path: Path) -> None:
+    terraform = FakeTerraform()
+    where = site(tmp_path, terraform)
+    up(where)
+    terraform.failures = {step: "api error ExpiredToken: expired"}
+    if step == "init":
+        with pytest.raises(TerraformFailed, match="expired"):
+            building.take_down(where)
+    assert building.take_down(where) == []
+
+
+def test_down_needs_no_file_of_the_build_and_no_end_in_the_future(tmp_path: Path) -> None:
+    where = site(tmp_path, FakeTerraform())
+    up(where)
+    settings.forget(tmp_path)
+    assert building.take_down(where) == []
+
+
+def test_down_with_credentials_of_another_account_is_refused(tmp_path: Path) -> None:
+    where = site(tmp_path, FakeTerraform())
+    settings.write(where.settings, "210987654321", "2026-11-22T19:00:00Z", tmp_path)
+    with pytest.raises(EnvironmentUnavailable, match="built in account 210987654321"):
+        building.take_down(where)
+
+
+def test_what_stays_is_named(tmp_path: Path) -> None:
+    elsewhere = boto3.client("sqs", region_name="us-east-1")
+    elsewhere.create_queue(QueueName="forgotten", tags={"game": "chaosgood"})
+    sweeper = Sweeper(boto3.Session(), "us-east-1", "chaosgood")
+    assert sweeper.until_nothing_is_left(deadline_s=0) == [f"arn:aws:sqs:us-east-1:{ACCOUNT}:forgotten"]
+
+
+def test_a_sweep_touches_nothing_of_another_game() -> None:
+    ec2 = boto3.client("ec2", region_name="us-east-1")
+    other = [{"Key": "game", "Value": "another"}]
+    vpc = ec2.create_vpc(CidrBlock="10.1.0.0/16", TagSpecifications=[{"ResourceType": "vpc", "Tags": other}])["Vpc"][
+        "VpcId"
+    ]
+    group = ec2.create_security_group(GroupName="theirs", Description="x", VpcId=vpc)["GroupId"]
+    Sweeper(boto3.Session(), "us-east-1", "chaosgood").clear()
+    assert ec2.describe_security_groups(GroupIds=[group])["SecurityGroups"]
