@@ -17,7 +17,7 @@ class _TakesCommand(click.Command):
 
 @click.command(cls=_TakesCommand, options_metavar="[OPTIONS]")
 @click.argument("host", required=False)
-@click.option("--twin", "name", help="The twin to work in, where several run (default: $CHAOSGOOD_TWIN, or the game's).")
+@click.option("--twin", "name", help="The twin, where several run (default: $CHAOSGOOD_TWIN, or the game's).")
 @click.pass_context
 def shell(ctx: click.Context, host: str | None, name: str | None) -> None:
     """Open a shell where an engineer would work, or run COMMAND there.
@@ -32,15 +32,29 @@ def shell(ctx: click.Context, host: str | None, name: str | None) -> None:
     chaos shell -- aws ec2 describe-instances
 
     HOST may be an alias, an instance id, a host name or an address; `chaos twin status` lists them. What you type
-    is on the game's record.
+    is on the game's record. With CHAOSGOOD_ENVIRONMENT=aws it is a Session Manager session there; HOST is then an alias
+    or an instance id, and a command's exit status is lost on the way.
     """
     import os
 
     from chaosgood_ext.cli.common import reported, twin_of_the_game
 
     with reported():
+        if os.environ.get("CHAOSGOOD_ENVIRONMENT") == "aws":
+            argv = _on_aws(host or "workstation", ctx.meta[__name__])
+            os.execvp(argv[0], argv)  # noqa: S606 - as below
         from chaosgood_ext.twin import launcher
 
         running = launcher.find(name or os.environ.get("CHAOSGOOD_TWIN") or twin_of_the_game())
         argv = running.argv_in(host or "workstation", ctx.meta[__name__])
         os.execvp(argv[0], argv)  # noqa: S606 - a terminal's signals are the shell's own
+
+
+def _on_aws(host: str, command: list[str]) -> list[str]:
+    import boto3
+
+    from chaosgood_ext.environment.aws.sessions import instance_of, shell_argv
+    from chaosgood_ext.environment.find import read_aws
+
+    outputs = read_aws()
+    return shell_argv(outputs, instance_of(outputs, host, boto3.Session()), command)

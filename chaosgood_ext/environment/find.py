@@ -13,6 +13,7 @@ from chaosgood_ext.environment.outputs import Outputs, parse
 from chaosgood_ext.errors import BadInput, EnvironmentUnavailable
 
 if TYPE_CHECKING:
+    from chaosgood_ext.environment.aws.sessions import Forward
     from chaosgood_ext.twin.launcher import RunningTwin
 
 PRIVATE = "private"
@@ -21,11 +22,15 @@ Progress = Callable[[str], None]
 
 @dataclass(frozen=True)
 class Environment:
-    """An environment that is up: its outputs, its twin if it is one, and whether it lives for this game only."""
+    """An environment that is up: its outputs, its twin if it is one, and whether it lives for this game only.
+
+    On aws `forwards` are the ways to its dashboards, which are open until :meth:`close`; the outputs' URLs lead there.
+    """
 
     outputs: Outputs
     twin: RunningTwin | None = None
     private: bool = False
+    forwards: tuple[Forward, ...] = ()
 
     @property
     def label(self) -> str:
@@ -33,7 +38,9 @@ class Environment:
         return f"{self.outputs.kind} {self.outputs.name}"
 
     def close(self) -> None:
-        """Take a private twin down; any other environment stays."""
+        """Take a private twin down and close the ways to aws; the environment itself stays."""
+        for forward in self.forwards:
+            forward.close()
         if self.private and self.twin is not None:
             from chaosgood_ext.twin import launcher
 
@@ -51,7 +58,7 @@ def find(kind: str, on_progress: Progress) -> Environment:
     if kind == "twin":
         return _twin(os.environ.get("CHAOSGOOD_TWIN") or None, on_progress)
     if kind == "aws":
-        return _aws(aws_outputs())
+        return _aws(on_progress)
     raise BadInput(f"There is no environment {kind!r}.", "Set CHAOSGOOD_ENVIRONMENT to twin or aws.")
 
 
@@ -79,7 +86,16 @@ def aws_outputs() -> Path:
     return Path(os.environ.get("CHAOSGOOD_OUTPUTS") or cache.folder() / "aws/outputs.json")
 
 
-def _aws(path: Path) -> Environment:
+def _aws(on_progress: Progress) -> Environment:
+    from chaosgood_ext.environment.aws import sessions
+
+    local, forwards = sessions.open_forwards(read_aws(), on_progress)
+    return Environment(local, forwards=forwards)
+
+
+def read_aws() -> Outputs:
+    """The outputs of aws; raises :class:`EnvironmentUnavailable` where there are none, or none that can be used."""
+    path = aws_outputs()
     try:
         document = json.loads(path.read_text())
     except FileNotFoundError as cause:
@@ -98,4 +114,4 @@ def _aws(path: Path) -> Environment:
     outputs = parse(document, str(path))
     if outputs.kind != "aws":
         raise EnvironmentUnavailable(f"{path} holds the outputs of a {outputs.kind}, not of aws.")
-    return Environment(outputs)
+    return outputs
