@@ -86,8 +86,9 @@ def knowledge_of_games() -> Knowledge:
     from chaosgood_ext.environment import outputs
     from chaosgood_ext.game.settings import Settings
     from chaosgood_ext.scenario.check.knowledge import Knowledge
+    from chaosgood_ext.scenario.template import variable_of
 
-    switches = {name: f"CHAOSGOOD_{name.upper()}" for name in Settings.__dataclass_fields__}
+    switches = {name: variable_of(name) for name in Settings.__dataclass_fields__}
     properties = outputs.schema()["properties"]
     example = outputs.Outputs(
         kind="twin",

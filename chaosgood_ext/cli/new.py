@@ -16,8 +16,9 @@ def new(name: str, folder: str) -> None:
     from pathlib import Path
 
     from chaosgood_ext.cli.common import reported
+    from chaosgood_ext.game.settings import Settings
     from chaosgood_ext.scenario import template
 
     with reported():
-        path = template.write(name, Path(folder))
+        path = template.write(name, Path(folder), vars(Settings()))
         print(f"Wrote {path}. Check it: chaos check {path}. Play it: chaos run {path}.")

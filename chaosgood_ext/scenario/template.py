@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Mapping
 from importlib.resources import files
 from pathlib import Path
 
@@ -13,12 +14,12 @@ _NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 _SCHEMA = Path("schemas", "experiment.schema.json")
 
 
-def write(name: str, folder: Path) -> Path:
+def write(name: str, folder: Path, switches: Mapping[str, object]) -> Path:
     """Write a scenario called `name` into `folder`, and return its path.
 
-    It starts with the line by which editors find the schema, where the schema is found at `schemas/` in one of the
-    folders above. Raises :class:`BadInput` for a name that is no name, and where the file is there already or cannot
-    be written.
+    `switches` are the game's, with their defaults. The file starts with the line by which editors find the schema,
+    where the schema is found at `schemas/` in one of the folders above. Raises :class:`BadInput` for a name that is
+    no name, and where the file is there already or cannot be written.
     """
     if not _NAME.fullmatch(name) or len(name) > 60:
         raise BadInput(
@@ -28,7 +29,7 @@ def write(name: str, folder: Path) -> Path:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with path.open("x", encoding="utf-8") as file:
-            file.write(text(name, path))
+            file.write(text(name, path, switches))
     except OSError as cause:
         if path.exists():
             raise BadInput(f"{path} is there already.", "Choose another name.") from cause
@@ -36,10 +37,27 @@ def write(name: str, folder: Path) -> Path:
     return path
 
 
-def text(name: str, path: Path) -> str:
+def text(name: str, path: Path, switches: Mapping[str, object]) -> str:
     """What a scenario called `name` says that is to be at `path`."""
     template = files(__package__).joinpath("template.yaml").read_text(encoding="utf-8")
-    return _modeline(path) + template.replace("@NAME@", name).replace("@FILE@", str(path))
+    declared = "\n".join(f"  {switch}: {declaration(switch, default)}" for switch, default in switches.items())
+    filled = {"  # @SWITCHES@": declared, "@NAME@": name, "@FILE@": str(path)}
+    for mark, value in filled.items():
+        template = template.replace(mark, value)
+    return _modeline(path) + template
+
+
+def variable_of(switch: str) -> str:
+    """The environment variable that sets a switch of the game."""
+    return f"CHAOSGOOD_{switch.upper()}"
+
+
+def declaration(switch: str, default: object) -> str:
+    """How a scenario's configuration declares a switch of the game, in YAML."""
+    if isinstance(default, float) and default.is_integer():
+        default = int(default)
+    shown = default if default != "" else '""'
+    return f"{{type: env, key: {variable_of(switch)}, default: {shown}}}"
 
 
 def _modeline(path: Path) -> str:

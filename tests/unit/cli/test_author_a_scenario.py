@@ -7,6 +7,7 @@ import pytest
 import yaml
 
 from chaosgood_ext.cli.check import examine
+from chaosgood_ext.game.settings import Settings
 from chaosgood_ext.scenario.template import text
 
 ROOT = Path(__file__).parents[3]
@@ -30,7 +31,7 @@ def overlaid(scenario, block):
 
 def assembled(count=None):
     """The scenario that an author has after `count` blocks, or after all."""
-    scenario = yaml.safe_load(text("nobody-home", Path("nobody-home.yaml")))
+    scenario = yaml.safe_load(text("nobody-home", Path("nobody-home.yaml"), vars(Settings())))
     for block in BLOCKS[:count]:
         scenario = overlaid(scenario, yaml.safe_load(block))
     return yaml.safe_dump(scenario, sort_keys=False)

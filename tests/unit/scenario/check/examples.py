@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from textwrap import dedent
 
+from chaosgood_ext.game.settings import Settings
+from chaosgood_ext.scenario.template import declaration
+
 HTTP = "provider: {type: http, url: 'http://localhost'}"
-SWITCHES = """\
-configuration:
-  responder: {type: env, key: CHAOSGOOD_RESPONDER, default: human}
-  fix: {type: env, key: CHAOSGOOD_FIX, default: ""}
-  command: {type: env, key: CHAOSGOOD_COMMAND, default: ""}
-  environment: {type: env, key: CHAOSGOOD_ENVIRONMENT, default: twin}
-"""
+SWITCHES = "configuration:\n" + "".join(
+    f"  {name}: {declaration(name, default)}\n" for name, default in vars(Settings()).items()
+)
 CONTROLS = "controls: [{name: game, provider: {type: python, module: chaosgood_ext.game.control}}]\n"
 HYPOTHESIS = (
     "steady-state-hypothesis: {title: h, probes: [{type: probe, name: p, tolerance: 200, "

@@ -11,6 +11,7 @@ from chaoslib.experiment import ensure_experiment_is_valid
 from chaoslib.log import configure_logger
 from jsonschema import Draft202012Validator
 
+from chaosgood_ext.game.settings import Settings
 from chaosgood_ext.scenario.check.modules import Modules
 from chaosgood_ext.scenario.check.problem import Severity
 from chaosgood_ext.scenario.check.schema import DEFAULT_PACKAGES, faces_of, schema_of_experiments
@@ -20,7 +21,7 @@ from tests.unit.scenario.check import examples, features
 VALID = {
     "minimal": features.MINIMAL,
     "whole": features.WHOLE,
-    "template": template("a-name", Path("a-name.yaml")),
+    "template": template("a-name", Path("a-name.yaml"), vars(Settings())),
     "scenario": examples.scenario(examples.fault(examples.BACK + examples.ALWAYS)),
 }
 
