@@ -7,6 +7,7 @@ everything inside.
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import json
 import os
 import re
@@ -195,6 +196,7 @@ def running() -> list[RunningTwin]:
                 twins.append(twin)
             else:
                 _forget(twin)
+    _sweep()
     return sorted(twins, key=lambda twin: twin.started)
 
 
@@ -259,6 +261,15 @@ def exports(outputs: dict[str, Any], who: str = "player") -> dict[str, str]:
     }
 
 
+def _sweep() -> None:
+    """Remove the logs of twins that ended before they were up; a living one holds a lock on its log."""
+    for path in _run_folder().glob("*.log"):
+        if not path.with_suffix(".json").exists():
+            with contextlib.suppress(OSError), path.open("rb") as log:
+                fcntl.flock(log, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                path.unlink()
+
+
 def _run_folder() -> Path:
     return cache.folder() / "run"
 
@@ -291,7 +302,12 @@ def _spawn(settings: Settings, name: str) -> subprocess.Popen[bytes]:
     environment = {
         key: value for key, value in os.environ.items() if key in ("LANG", "CHAOSGOOD_CACHE", "PYTHONDONTWRITEBYTECODE")
     }
-    with (_run_folder() / f"{name}.log").open("wb") as log:
+    with (_run_folder() / f"{name}.log").open("ab") as log:
+        try:
+            fcntl.flock(log, fcntl.LOCK_EX | fcntl.LOCK_NB)  # the daemon inherits it, and so holds it to its end
+        except BlockingIOError as held:
+            raise BadInput(f"Twin {name} is being started already.", "Wait for it, or choose another name.") from held
+        log.truncate(0)
         return subprocess.Popen(
             [*_UNSHARE, sys.executable, "-m", "chaosgood_ext.twin.sandbox", settings.dump()],
             pass_fds=descriptors, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
