@@ -66,6 +66,10 @@ lock: ## resolve setup.cfg anew into requirements/ (needs uv on PATH); UPGRADE=-
 	printf '%s\n' $(AUDIT) | $(LOCK) $(UPGRADE) - -o requirements/audit.txt
 	printf '%s\n' $(SHOP) | $(LOCK) $(UPGRADE) - -c requirements/run.txt -o chaosgood_ext/stack/shop/requirements.txt
 
+schema: .venv/.dev ## write anew what is generated: the schema for editors and the list of checks
+	$(CHAOS) check --schema > schemas/experiment.schema.json
+	$(BIN)/python -m chaosgood_ext.scenario.check.reference > docs/reference/checks.md
+
 clean: ## remove what was made in this clone (the cache folder stays)
 	rm -rf .venv build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
@@ -86,4 +90,4 @@ clean: ## remove what was made in this clone (the cache folder stays)
 	@scripts/set-up audit
 	@touch $@
 
-.PHONY: help run play doctor test aws-cost aws-plan aws-up aws-down lint format bench set-up lock clean
+.PHONY: help run play doctor test aws-cost aws-plan aws-up aws-down lint format bench set-up lock schema clean
