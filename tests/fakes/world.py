@@ -14,6 +14,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 import boto3
+import requests
+from moto.cloudtrail.responses import CloudTrailResponse
 from moto.server import ThreadedMotoServer
 
 from chaosgood_ext.game.watches import PROBER_QUERY, TRAFFIC_QUERY
@@ -93,9 +95,12 @@ class World:
 def world() -> Iterator[World]:
     """Build the environment, and let its time pass until the end of the block."""
     security_groups.install()
+    # moto has no event history; nobody did anything that a game has not seen otherwise.
+    CloudTrailResponse.lookup_events = lambda _: '{"Events": []}'
     moto = ThreadedMotoServer(port=0, verbose=False)
     moto.start()
     _, port = moto.get_host_and_port()
+    requests.post(f"http://127.0.0.1:{port}/moto-api/reset", timeout=5)
     made: list[World] = []
     stopped = threading.Event()
     with serve(lambda request: made[0].answer(request)) as monitoring:
