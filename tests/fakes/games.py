@@ -59,7 +59,9 @@ def resolved_game(path: Path) -> GameFolder:
         (38, Kind.ALERT_FIRING, "alertmanager", alert("Down", pages=True)),
         (40, Kind.NOTIFIED, "game", {"channel": "the terminal", "what": "page", "title": "Down"}),
         (43.5, Kind.ACKNOWLEDGED, "responder", {"by": "me"}),
-        (44, Kind.COMMAND, "sessions", {"host": "app-1", "session": 1, "command": "psql | <script>alert(1)</script> *x*"}),
+        (44, Kind.COMMAND, "sessions", {
+            "host": "app-1", "session": 1, "command": "psql | <script>alert(1)</script> *x*",
+        }),
         (45, Kind.AWS_CALL, "cloudtrail", call("DescribeSecurityGroups", read_only=True)),
         (48, Kind.AWS_CALL, "cloudtrail", call("AuthorizeSecurityGroupIngress", read_only=False)),
         (49, Kind.NOTE, "responder", {"by": "me", "text": "found it"}),

@@ -66,7 +66,7 @@ def serve(answer: Callable[[Request], Answer]) -> Iterator[Server]:
             self.end_headers()
             self.wfile.write(payload)
 
-        do_POST = do_GET
+        do_POST = do_GET  # noqa: N815 - http.server's own naming
 
         def log_message(self, *_: Any) -> None:
             pass

@@ -103,7 +103,7 @@ def world() -> Iterator[World]:
     requests.post(f"http://127.0.0.1:{port}/moto-api/reset", timeout=5)
     made: list[World] = []
     stopped = threading.Event()
-    with serve(lambda request: made[0].answer(request)) as monitoring:
+    with serve(lambda request: made[0].answer(request)) as monitoring:  # noqa: PLW0108 - made below
         made.append(_build(f"http://127.0.0.1:{port}", monitoring.url))
         thread = threading.Thread(target=_pass_time, args=(made[0], stopped), daemon=True)
         thread.start()

@@ -71,6 +71,11 @@ class Played:
         return data["verdict"], data["reason"]
 
 
+def _heed_ctrl_c() -> None:
+    """Whoever runs the tests in the background has SIGINT ignored, and that is inherited."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
 @pytest.fixture
 def environment(tmp_path, monkeypatch):
     for name in list(os.environ):
@@ -101,7 +106,7 @@ def play(environment: World, tmp_path):
                     "CHAOSGOOD_COMMAND": command, "CHAOSGOOD_GAMES": str(tmp_path / "games"),
                     "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}", **variables,
                 },
-                preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+                preexec_fn=_heed_ctrl_c,  # noqa: PLW1509 - a signal's disposition is all it sets
             )  # fmt: skip
         started.append(process)
         return Played(process, tmp_path, output)

@@ -1,6 +1,7 @@
 import os
 import threading
 import time
+from pathlib import Path
 
 import pytest
 
@@ -36,12 +37,12 @@ def test_a_program_that_hangs_ends_with_all_that_it_started(tmp_path):
     assert time.monotonic() - began < 2
     eventually(lambda: statuses)
     for pid in map(int, pids.read_text().split()):
-        eventually(lambda pid=pid: not os.path.exists(f"/proc/{pid}"), what=f"{pid} to end")
+        eventually(lambda pid=pid: not Path(f"/proc/{pid}").exists(), what=f"{pid} to end")
 
 
 def test_a_program_that_ends_politely_is_not_killed():
     ready = threading.Event()
-    program, lines, statuses = start(
+    program, _, statuses = start(
         "trap 'echo bye; exit 5' TERM; echo ready; while true; do sleep 0.05; done", on_line=lambda line: ready.set()
     )
     assert ready.wait(10)

@@ -39,7 +39,7 @@ def test_the_first_signal_breaks_off_what_the_main_thread_hangs_in(signals, numb
 
 
 def test_a_second_signal_changes_nothing(signals):
-    made, heard = signals()
+    _, heard = signals()
     with pytest.raises(Interrupted):
         signal.raise_signal(signal.SIGINT)
     signal.raise_signal(signal.SIGINT)

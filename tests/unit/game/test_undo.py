@@ -145,7 +145,7 @@ def test_what_was_not_closed_is_played_again(tmp_path):
 
 
 def test_a_fault_that_cannot_be_undone_stays_open_and_stops_no_other(tmp_path):
-    undo, played = log(tmp_path, {"b": EnvironmentUnavailable("no answer")})
+    undo, _ = log(tmp_path, {"b": EnvironmentUnavailable("no answer")})
     opened(undo, "a", "b")
     results = undo.play(None, close=True)
     assert [(result.entry.fault, result.failure) for result in results] == [("fault b", "no answer"), ("fault a", "")]

@@ -101,7 +101,7 @@ def test_an_answer_that_is_none_is_one_sentence(answer, reason):
 
 
 def test_no_server_is_one_sentence():
-    with pytest.raises(EnvironmentUnavailable, match="Prometheus at http://127.0.0.1:9 does not answer"):
+    with pytest.raises(EnvironmentUnavailable, match=r"Prometheus at http://127\.0\.0\.1:9 does not answer"):
         Prometheus("Prometheus", "http://127.0.0.1:9").series("x")
 
 
