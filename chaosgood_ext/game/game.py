@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -14,12 +14,14 @@ from chaosgood_ext.errors import ChaosGoodError, EnvironmentUnavailable, GameErr
 from chaosgood_ext.game import inverses
 from chaosgood_ext.game.aws import Aws
 from chaosgood_ext.game.ending import Ending
-from chaosgood_ext.game.guards import check
+from chaosgood_ext.game.guards.guard import Check, Scene
+from chaosgood_ext.game.guards.keeper import Keeper
+from chaosgood_ext.game.guards.meddling import Meddling
 from chaosgood_ext.game.lookout import Lookout
 from chaosgood_ext.game.observations import Observations
 from chaosgood_ext.game.phases import INTERRUPTIBLE, Phase
 from chaosgood_ext.game.place import Place
-from chaosgood_ext.game.prometheus import Alert
+from chaosgood_ext.game.prometheus import Alert, Alertmanager, Http, Prometheus
 from chaosgood_ext.game.recovery import Recovery, Ruling, Situation
 from chaosgood_ext.game.referee import Rules, State, Verdict, is_calm, rates
 from chaosgood_ext.game.responder import Briefing, Page, make
@@ -38,6 +40,7 @@ _STEP_S = 0.2
 _STEADY_PATIENCE_S = 20.0
 _CALM_PATIENCE_S = 30.0
 _GUARDS_EVERY_S = 2.0
+_GUARDS_PATIENCE_S = 20.0
 
 
 class Game:
@@ -68,6 +71,9 @@ class Game:
         self._acted = False
         self._paged: Alert | None = None
         self._open_fault = ""
+        self._load_lost: Callable[[], str] = lambda: ""
+        self._meddling = Meddling()
+        self._keeper: Keeper | None = None
         self._mutex = threading.RLock()
         self._describe()
         self._follower = Follower(folder.events, [self.stage.narrate, self._hear])
@@ -94,7 +100,7 @@ class Game:
         self._describe(
             environment=environment.label,
             hold_window_s=self.scenario.hold_window_s or outputs.timing.hold_window_s,
-            time_limit_s=self.scenario.time_limit_s * outputs.timing.time_limit_scale,
+            time_limit_s=self.settings.time_limit_s or self.scenario.time_limit_s * outputs.timing.time_limit_scale,
             urls={name: url.url for name, url in outputs.urls.items()},
         )
         for service in ("ec2", "rds", "cloudtrail", "logs"):
@@ -161,6 +167,11 @@ class Game:
                 "Look at the load's log in the game folder, and whether the machine is busy otherwise.",
             )
         self._rates = rates(self.seen.since(time.time() - duration_s), duration_s)
+        self._set_guards()
+
+    def follow_load(self, lost: Callable[[], str]) -> None:
+        """Ask `lost` whether the load is still offered: it says in a clause how somebody ended it, or nothing."""
+        self._load_lost = lost
 
     def before_action(self, name: str, module: str, func: str, arguments: Mapping[str, Any]) -> None:
         """Put the inverse of a fault on disk before it acts; what breaks nothing needs none.
@@ -204,13 +215,13 @@ class Game:
             self._require_environment()
             ruling = recovery.step(self._situation())
             decided = ruling is not None and ruling.verdict in (Verdict.RESOLVED, Verdict.REJECTED)
-            if decided or (
-                recovery.judgement.state is State.HOLDING and time.monotonic() - checked > _GUARDS_EVERY_S
-            ):
+            if decided or time.monotonic() - checked > _GUARDS_EVERY_S:
+                # A verdict rests on a look of its own, not on one that is two seconds old.
+                self._check_guards(served=recovery.judgement.state not in (State.UNHURT, State.OUTAGE))
                 checked = time.monotonic()
-                ruling = recovery.step(self._situation()) if self._check_guards() else None
+                ruling = recovery.step(self._situation())
             if ruling is not None:
-                self.conclude(ruling.verdict, ruling.reason, recovery)
+                self.conclude(ruling.verdict, ruling.reason, recovery, ruling.guards)
                 return ruling
             self._follow_phase(recovery.judgement.state)
             self._show(recovery)
@@ -220,7 +231,9 @@ class Game:
 
     # Verdict
 
-    def conclude(self, verdict: Verdict, reason: str, recovery: Recovery | None = None) -> bool:
+    def conclude(
+        self, verdict: Verdict, reason: str, recovery: Recovery | None = None, guards: Sequence[str] = ()
+    ) -> bool:
         """End the game with `verdict`, unless it has one; whether it was the first."""
         with self._mutex:
             if self.verdict is not None:
@@ -236,6 +249,7 @@ class Game:
                 "verdict": str(verdict), "reason": reason,
                 "impact": _iso(judgement.impact) if judgement else None,
                 "last_bad": _iso(judgement.last_bad) if judgement else None,
+                "guards": [*guards],
             },
         )  # fmt: skip
         self.over.set()
@@ -279,6 +293,7 @@ class Game:
         self.stage.terminal.line(f"… {what}", "dim")
 
     def _hear(self, event: Event) -> None:
+        self._meddling.hear(event)
         if event.type == Kind.AWS_CALL and event.data["who"] == "player":
             self._acted = self._acted or not (event.data["read_only"] or event.data["error"])
 
@@ -306,21 +321,58 @@ class Game:
         assert self._fault_at is not None
         assert self.ending.lookout is not None
         return Situation(
-            time.time(), self.seen.since(self._fault_at), self.seen.pages_firing, self.seen.violations,
+            time.time(), self.seen.since(self._fault_at), self.seen.pages_firing, self.seen.check,
             self.ending.lookout.silent_s, self._acted,
         )  # fmt: skip
 
-    def _check_guards(self) -> bool:
-        assert self.ending.aws is not None
-        try:
-            now = check(self.ending.aws)
-        except EnvironmentUnavailable:
-            return False
-        before, self.seen.violations = self.seen.violations, now
-        for kind, those in ((Kind.GUARD_VIOLATED, set(now) - set(before)), (Kind.GUARD_HELD, set(before) - set(now))):
-            for one in those:
+    def _set_guards(self) -> None:
+        """Let the guards see the calm; one that gets no answer is asked again for a while."""
+        environment, aws = self.ending.environment, self.ending.aws
+        assert environment is not None
+        assert aws is not None
+        urls = {name: url.url for name, url in environment.outputs.urls.items()}
+        scene = Scene(
+            aws, environment.outputs,
+            Http("The application", urls["application"]), Prometheus("Prometheus", urls["prometheus"]),
+            Alertmanager("Alertmanager", urls["alertmanager"]), environment.twin,
+            self._load_lost, lambda: self._meddling.seen,
+        )  # fmt: skip
+        deadline = time.monotonic() + _GUARDS_PATIENCE_S
+        while True:
+            try:
+                self._meddling.watch(scene)
+                self._keeper = Keeper(scene)
+                break
+            except EnvironmentUnavailable as silence:
+                if time.monotonic() > deadline:
+                    raise GameError(f"A guard cannot see what it has to guard: {silence}") from silence
+            if self.over.wait(_STEP_S):
+                raise GameError(self.reason)
+        for guard in self._keeper.guards:
+            data = {"guard": guard.name, "promise": guard.promise, "how": guard.how(scene)}
+            self.record(Kind.GUARD_SET, data, subject=guard.name)
+
+    def _check_guards(self, *, served: bool) -> None:
+        if self._keeper is None:
+            return
+        before, now = self.seen.check, self._keeper.check(served=served)
+        if not served:
+            # What could not be asked while users were hurt still stands as it was seen last.
+            asked = {guard.name for guard in self._keeper.guards if not guard.only_when_served}
+            kept = tuple(one for one in before.violations if one.guard not in asked)
+            now = Check((*now.violations, *kept), now.loose, now.unanswered)
+        self.seen.check = now
+        for kind, those in (
+            (Kind.GUARD_VIOLATED, set(now.violations) - set(before.violations)),
+            (
+                Kind.GUARD_HELD,
+                {one for one in before.violations if one.guard not in {two.guard for two in now.violations}},
+            ),
+        ):
+            for one in sorted(those, key=lambda violation: violation.guard):
                 self.record(kind, {"guard": one.guard, "what": one.what}, subject=one.guard)
-        return True
+        for name, what in sorted(set(now.loose) - set(before.loose)):
+            self.record(Kind.GUARD_LOOSE, {"guard": name, "what": what}, subject=name)
 
     def _alerted(self, alert: Alert) -> None:
         if self._fault_at is None or self._paged is not None:

@@ -6,7 +6,7 @@ import threading
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from chaosgood_ext.game.guards import Violation
+from chaosgood_ext.game.guards.guard import Check
 from chaosgood_ext.game.sli import Interval
 
 
@@ -15,7 +15,8 @@ class Observations:
     """The present state of a game's world; attributes are replaced whole, so reading one needs no lock."""
 
     pages_firing: frozenset[str] = frozenset()
-    violations: tuple[Violation, ...] = ()
+    check: Check = field(default_factory=Check)
+    """What the guards found last."""
     lost: dict[str, float] = field(default_factory=dict)
     """The sources that do not answer, with the time since when (monotonic clock)."""
     _intervals: list[Interval] = field(default_factory=list)

@@ -46,7 +46,7 @@ class Http:
         self._session.trust_env = False
 
     def get(self, path: str, params: Mapping[str, str] | None = None) -> Any:
-        """GET `path`; raises :class:`EnvironmentUnavailable` when there is no answer, :class:`NotJson` for another one."""
+        """GET `path`; raises :class:`EnvironmentUnavailable` without an answer, :class:`NotJson` for no JSON."""
         return self._ask("GET", path, params=params)
 
     def post(self, path: str, document: Mapping[str, Any]) -> Any:

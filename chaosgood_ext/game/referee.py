@@ -67,36 +67,39 @@ def judge(
     now: float,
     fault: float,
     alert_firing: bool,
-    violations: Sequence[str],
+    violations: Sequence[str] = (),
+    overdue: bool = False,
+    unguarded_until: float | None = None,
+    unanswered: Sequence[str] = (),
     impact: float | None = None,
 ) -> Judgement:
     """Judge what users got since the `fault`; times in seconds since the epoch.
 
-    `impact` is that of an earlier judgement, so that older intervals need not be kept. The state is
-    `recovered` when nothing was bad for the hold window although both sources met requests, no alert fires any
-    more and no guard is violated; `rejected` when only the guards stand against it.
+    `impact` is that of an earlier judgement, so that older intervals need not be kept; `unguarded_until` is when a
+    guard was last violated, and `unanswered` names guards that nobody could ask. The state is `recovered` when for
+    the hold window nothing was bad although both sources met requests, and no guard was violated, and no alert fires
+    any more; `rejected` when only guards stand against it, and they are `overdue`.
     """
     since = [interval for interval in intervals if interval.end > fault]
     bad = bad_seconds(since, rules.objective)
     impact = impact if impact is not None else _impact(bad, fault)
     if impact is None:
         return Judgement(State.UNHURT)
-    last_bad = max(
-        (one.end for one in since if one.bad and bad[one.source].get(_second(one))), default=impact
-    )
+    last_bad = max((one.end for one in since if one.bad and bad[one.source].get(_second(one))), default=impact)
     silent = tuple(f"no {source}" for source in Source if not _present(since, source, rules, now=now))
     held = now - last_bad
     if held <= _OUTAGE_S:
         return Judgement(State.OUTAGE, impact, last_bad, silent)
-    waiting = (
-        *silent,
-        *([f"{rules.hold_window_s - held:.0f} s more"] if held < rules.hold_window_s else []),
-        *(["the alert still fires"] if alert_firing else []),
-    )
-    if waiting:
-        return Judgement(State.HOLDING, impact, last_bad, (*waiting, *violations))
-    state = State.REJECTED if violations else State.RECOVERED
-    return Judgement(state, impact, last_bad, tuple(violations))
+    left = rules.hold_window_s - held
+    waiting = (*silent, *_more(left), *(["the alert still fires"] if alert_firing else []))
+    if violations:
+        state = State.REJECTED if overdue and not waiting else State.HOLDING
+        return Judgement(state, impact, last_bad, (*waiting, *violations))
+    if not waiting and unguarded_until is not None:
+        waiting = _more(rules.hold_window_s - (now - unguarded_until))
+    if not waiting:
+        waiting = tuple(f"the guard {name} gets no answer" for name in unanswered)
+    return Judgement(State.HOLDING if waiting else State.RECOVERED, impact, last_bad, waiting)
 
 
 def bad_seconds(intervals: Iterable[Interval], objective: float) -> dict[Source, dict[int, bool]]:
@@ -114,9 +117,7 @@ def bad_seconds(intervals: Iterable[Interval], objective: float) -> dict[Source,
 
 def rates(intervals: Sequence[Interval], duration_s: float) -> dict[Source, float]:
     """Requests per second that each source met in `duration_s`."""
-    return {
-        source: sum(one.total for one in intervals if one.source is source) / duration_s for source in Source
-    }
+    return {source: sum(one.total for one in intervals if one.source is source) / duration_s for source in Source}
 
 
 def is_calm(intervals: Sequence[Interval], objective: float, duration_s: float, requests_per_s: float) -> bool:
@@ -129,6 +130,10 @@ def is_calm(intervals: Sequence[Interval], objective: float, duration_s: float, 
     if any(any(bad.values()) or len(bad) < duration_s - 2 for bad in seconds.values()):
         return False
     return rates(intervals, duration_s)[Source.TRAFFIC] >= 0.9 * requests_per_s
+
+
+def _more(left_s: float) -> tuple[str, ...]:
+    return (f"{left_s:.0f} s more",) if left_s > 0 else ()
 
 
 def _second(interval: Interval) -> int:

@@ -13,12 +13,12 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from chaosgood_ext.environment.find import Environment
-from chaosgood_ext.errors import BadInput, GameError
+from chaosgood_ext.errors import BadInput, ChaosGoodError, GameError
 from chaosgood_ext.game.program import Program
 from chaosgood_ext.game.terminal import Terminal, paragraphs
 from chaosgood_ext.record.event import Kind
 from chaosgood_ext.record.folder import GameFolder
-from chaosgood_ext.scenario.model import Play, Scenario
+from chaosgood_ext.scenario.model import MACHINE, Play, Scenario
 
 
 @dataclass(frozen=True)
@@ -149,14 +149,22 @@ class Autopilot(_ByProgram):
         self._play = play
 
     def page(self, page: Page) -> None:  # noqa: ARG002 - a fix is the same whatever the alert says
-        """Do as a person would: acknowledge, then work on the workstation."""
+        """Do as a person would: acknowledge, then work, on the workstation or where the play says."""
         twin = self._briefing.environment.twin
         if twin is None:
             self._briefing.give_up("The autopilot plays on the twin only, as yet.")
             return
         self._briefing.folder.record.append(Kind.ACKNOWLEDGED, {"by": "autopilot"}, teller="responder")
-        argv = twin.argv_in("workstation", ["bash", "-euo", "pipefail", "-c", self._play.run])
-        self._start(f"fix {self._play.name}: {self._play.description.strip()}", argv, os.environ)
+        argv, variables = ["bash", "-euo", "pipefail", "-c", self._play.run], dict(os.environ)
+        if self._play.where == MACHINE:
+            variables = _variables(self._briefing.environment)
+        else:
+            try:
+                argv = twin.argv_in(self._play.where, argv)
+            except ChaosGoodError as failure:
+                self._briefing.give_up(str(failure))
+                return
+        self._start(f"{self._play.name}: {self._play.description.strip()}", argv, variables)
 
     def _failed(self, status: int) -> None:
         said = " | ".join(line for line in self._last_lines[-3:] if line.strip()) or "nothing"
@@ -181,16 +189,8 @@ class Command(_ByProgram):
             "environment": _public(self._briefing.environment),
         }  # fmt: skip
         text = json.dumps(document, indent=2)
-        environment = self._environment() | {"CHAOSGOOD_PAGE": text}
+        environment = _variables(self._briefing.environment) | {"CHAOSGOOD_PAGE": text}
         self._start(f"command {self._command}", ["bash", "-c", self._command], environment, text)
-
-    def _environment(self) -> dict[str, str]:
-        """The facilitator's keys are not the responder's."""
-        outputs, twin = self._briefing.environment.outputs, self._briefing.environment.twin
-        own = {key: value for key, value in os.environ.items() if not key.startswith("AWS_")}
-        urls = {f"CHAOSGOOD_{name.upper()}_URL": url.url for name, url in outputs.urls.items()}
-        name = {"CHAOSGOOD_TWIN": twin.name} if twin is not None else {}
-        return {**own, **urls, **name, **outputs.aws_variables("player")}
 
 
 def make(kind: str, briefing: Briefing, *, fix: str, command: str) -> Responder:
@@ -207,6 +207,16 @@ def make(kind: str, briefing: Briefing, *, fix: str, command: str) -> Responder:
             raise BadInput("The responder `command` needs a program.", "Name it in CHAOSGOOD_COMMAND.")
         return Command(briefing, command)
     raise BadInput(f"There is no responder {kind!r}.", "Set CHAOSGOOD_RESPONDER to human, autopilot or command.")
+
+
+def _variables(environment: Environment) -> dict[str, str]:
+    """What a responder's program on this machine gets; the facilitator's keys are not the responder's."""
+    outputs, twin = environment.outputs, environment.twin
+    own = {key: value for key, value in os.environ.items() if not key.startswith("AWS_")}
+    urls = {f"CHAOSGOOD_{name.upper()}_URL": url.url for name, url in outputs.urls.items()}
+    name = {"CHAOSGOOD_TWIN": twin.name} if twin is not None else {}
+    path = {"PATH": f"{Path(sys.executable).parent}:{os.environ.get('PATH', os.defpath)}"}
+    return {**own, **path, **urls, **name, **outputs.aws_variables("player")}
 
 
 def _public(environment: Environment) -> dict[str, Any]:

@@ -22,12 +22,15 @@ class Settings:
     fix: str = ""
     command: str = ""
     environment: str = "twin"
+    time_limit_s: float = 0.0
+    """Another time limit than the scenario's; 0 for the scenario's, scaled by the environment."""
 
     @classmethod
     def of(cls, configuration: Mapping[str, Any], scenario: Scenario) -> Settings:
         """The switches in Chaos Toolkit's `configuration`; raises :class:`BadInput` for values there are not."""
-        own = {name: str(configuration[name]) for name in cls.__dataclass_fields__ if configuration.get(name)}
-        settings = cls(**own)
+        names = ("responder", "fix", "command", "environment")
+        own = {name: str(configuration[name]) for name in names if configuration.get(name)}
+        settings = cls(**own, time_limit_s=_seconds(configuration.get("time_limit_s")))
         if settings.responder not in RESPONDERS:
             raise BadInput(
                 f"There is no responder {settings.responder!r}.", f"Set CHAOSGOOD_RESPONDER to {_or(RESPONDERS)}."
@@ -42,6 +45,17 @@ class Settings:
         if settings.responder == "command" and not settings.command.strip():
             raise BadInput("The responder `command` needs a program.", "Name it in CHAOSGOOD_COMMAND.")
         return settings
+
+
+def _seconds(value: Any) -> float:
+    try:
+        seconds = float(value or 0)
+    except (TypeError, ValueError):
+        seconds = -1.0
+    if not 0 <= seconds < float("inf"):
+        what = f"A time limit of {value!r} seconds is none."
+        raise BadInput(what, "Set CHAOSGOOD_TIME_LIMIT_S to a number, or leave it.")
+    return seconds
 
 
 def fill(configuration: dict[str, Any], outputs: Outputs, path: str) -> None:

@@ -42,9 +42,7 @@ def series_of(matrix: Iterable[Mapping[str, Any]]) -> list[Series]:
 
     https://prometheus.io/docs/prometheus/latest/querying/api/#range-vectors
     """
-    return [
-        Series(one["metric"], [(float(time), float(value)) for time, value in one["values"]]) for one in matrix
-    ]
+    return [Series(one["metric"], [(float(time), float(value)) for time, value in one["values"]]) for one in matrix]
 
 
 @dataclass

@@ -13,11 +13,14 @@ from chaosgood_ext.notify.message import Message, Tone
 from chaosgood_ext.record.event import Event, Kind
 from chaosgood_ext.record.words import sentence
 
-_NOT_SAID = {Kind.GAME_STARTED, Kind.GAME_ENDED, Kind.PROGRESS, Kind.VERDICT, Kind.INTERRUPTED, Kind.UNDO_FAILED}
+_NOT_SAID = {
+    Kind.GAME_STARTED, Kind.GAME_ENDED, Kind.PROGRESS, Kind.VERDICT, Kind.INTERRUPTED,
+    Kind.UNDO_FAILED, Kind.GUARD_SET,
+}  # fmt: skip
 """What the terminal says in its own way."""
 _FOR_RESPONDERS = {
     Kind.NOTIFIED, Kind.NOTIFICATION_FAILED, Kind.ACKNOWLEDGED, Kind.NOTE, Kind.HINT, Kind.GUARD_VIOLATED,
-    Kind.GUARD_HELD, Kind.SOURCE_LOST, Kind.SOURCE_BACK,
+    Kind.GUARD_HELD, Kind.GUARD_LOOSE, Kind.SOURCE_LOST, Kind.SOURCE_BACK,
 }  # fmt: skip
 """What a person who has to find out the rest may read at once."""
 _COLOURS: Mapping[str, str] = {

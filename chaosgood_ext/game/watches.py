@@ -147,9 +147,7 @@ class AwsCalls:
         }
         at = datetime.fromisoformat(detail["eventTime"])
         record = self.folder.record
-        record.append(
-            Kind.AWS_CALL, data, teller="cloudtrail", subject=who, time=at, identifier=event["EventId"]
-        )
+        record.append(Kind.AWS_CALL, data, teller="cloudtrail", subject=who, time=at, identifier=event["EventId"])
 
 
 @dataclass
@@ -165,9 +163,13 @@ class Sessions:
         """Note the commands that were not noted yet."""
         start = max(self.since, datetime.now(UTC) - _LATENESS[self.aws.outputs.kind])
         with answering("Reading the log of sessions"):
-            pages = self.aws.client("logs").get_paginator("filter_log_events").paginate(
-                logGroupName=self.aws.outputs.resources["sessions_log_group_name"],
-                startTime=int(start.timestamp() * 1000),
+            pages = (
+                self.aws.client("logs")
+                .get_paginator("filter_log_events")
+                .paginate(
+                    logGroupName=self.aws.outputs.resources["sessions_log_group_name"],
+                    startTime=int(start.timestamp() * 1000),
+                )
             )
             events = [event for page in pages for event in page["events"]]
         for event in events:
@@ -190,4 +192,3 @@ def _role(detail: Mapping[str, Any]) -> str:
     """The role of an assumed-role ARN, as in arn:aws:sts::123456789012:assumed-role/ROLE/SESSION."""
     parts = str(detail.get("userIdentity", {}).get("arn", "")).split("/")
     return parts[1] if len(parts) == 3 else ""
-

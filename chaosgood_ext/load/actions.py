@@ -26,6 +26,8 @@ def start_load(
     load = current()
     if load is None:
         load = Load.start(url or str((configuration or {}).get("application_url") or ""), users, requests_per_s)
+    if game is not None:
+        game.follow_load(load.lost)
     return {"pid": load.pid, "folder": str(load.folder)}
 
 

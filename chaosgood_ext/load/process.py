@@ -69,6 +69,20 @@ class Load:
             return self.process.poll() is None
         return bool(self.started) and _start_time(self.pid) == self.started
 
+    def lost(self) -> str:
+        """How somebody ended or halted the process, in a clause; nothing while it is at work.
+
+        Raises :class:`GameError` where it ended by itself: that is nobody's doing.
+        """
+        status = self.process.poll() if self.process is not None else None
+        if status is not None and status >= 0:
+            raise GameError(f"Locust ended by itself with status {status}.", f"See {self.folder / 'locust.log'}.")
+        if status is not None:
+            return f"the load was ended by {signal.Signals(-status).name}"
+        if not self.running:
+            return "the load was ended"
+        return "the load was halted" if _state(self.pid) in ("T", "t") else ""
+
     def requests(self) -> int:
         """How many requests were made so far; 0 when the process is gone."""
         if not self.running:
@@ -167,6 +181,14 @@ def _spawn(url: str, users: int, requests_per_s: float, folder: Path, lifeline: 
             pass_fds=[lifeline],
             start_new_session=True,
         )
+
+
+def _state(pid: int) -> str:
+    """Return the letter of a process' state, or "" when it is gone; see proc(5)."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except OSError:
+        return ""
 
 
 def _start_time(pid: int) -> str:

@@ -36,6 +36,8 @@ class Kind(StrEnum):
     COMMAND = "chaosgood.command.typed"
     RESPONDER_STARTED = "chaosgood.responder.started"
     RESPONDER_ENDED = "chaosgood.responder.ended"
+    GUARD_SET = "chaosgood.guard.set"
+    GUARD_LOOSE = "chaosgood.guard.loose"
     GUARD_VIOLATED = "chaosgood.guard.violated"
     GUARD_HELD = "chaosgood.guard.held"
     SOURCE_LOST = "chaosgood.source.lost"

@@ -100,6 +100,8 @@ _SENTENCES: Mapping[Kind, Callable[[Data], str]] = {
     Kind.COMMAND: lambda data: f"On {data['host']}: {data['command']}",
     Kind.RESPONDER_STARTED: lambda data: f"The responder starts: {data['what']}",
     Kind.RESPONDER_ENDED: _responder_ended,
+    Kind.GUARD_SET: lambda data: f"The guard {data['guard']} is set: {data['promise']} ({data['how']}).",
+    Kind.GUARD_LOOSE: lambda data: f"The guard {data['guard']} holds, but loosely: {data['what']}.",
     Kind.GUARD_VIOLATED: lambda data: f"The guard {data['guard']} does not hold: {data['what']}.",
     Kind.GUARD_HELD: lambda data: f"The guard {data['guard']} holds again.",
     Kind.SOURCE_LOST: lambda data: f"Nothing is heard from {data['what']} any more: {data['why']}",

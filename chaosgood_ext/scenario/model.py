@@ -16,15 +16,20 @@ if TYPE_CHECKING:
     from jsonschema import ValidationError
 
 NAME = "chaosgood"
+MACHINE = "machine"
 
 
 @dataclass(frozen=True)
 class Play:
-    """Something that the autopilot can do: the bash script `run`, by the name of it."""
+    """Something that the autopilot can do: the bash script `run`, by the name of it.
+
+    It runs on the host `where`, or on the machine that plays the game where that is :data:`MACHINE`.
+    """
 
     name: str
     description: str
     run: str
+    where: str = "workstation"
 
 
 @dataclass(frozen=True)

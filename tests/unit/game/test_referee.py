@@ -1,6 +1,8 @@
+import random
+
 import pytest
 
-from chaosgood_ext.game.guards import Violation, world_reaches
+from chaosgood_ext.game.guards.guard import Check, Violation
 from chaosgood_ext.game.recovery import Recovery, Situation
 from chaosgood_ext.game.referee import Rules, State, Verdict, bad_seconds, is_calm, judge, rates
 from chaosgood_ext.game.sli import Interval, Reader, Series, Source, series_of
@@ -98,12 +100,24 @@ def test_an_alert_that_still_fires_is_waited_for():
     assert judged(intervals, now, alert_firing=True).waiting_for == ("the alert still fires",)
 
 
-def test_a_violated_guard_rejects_a_recovery_and_only_a_recovery():
+def test_an_overdue_guard_rejects_a_recovery_and_only_a_recovery():
     outage, now = story((5, BAD))
-    assert judged(outage, now, violations=["x is open"]).state is State.OUTAGE
+    assert judged(outage, now, violations=["x is open"], overdue=True).state is State.OUTAGE
     recovered, now = story((5, BAD), (15, GOOD))
-    judgement = judged(recovered, now, violations=["x is open"])
+    judgement = judged(recovered, now, violations=["x is open"], overdue=True)
     assert (judgement.state, judgement.waiting_for) == (State.REJECTED, ("x is open",))
+    assert judged(recovered, now, violations=["x is open"]).state is State.HOLDING
+
+
+def test_the_window_begins_anew_when_a_guard_holds_again():
+    recovered, now = story((5, BAD), (15, GOOD))
+    assert judged(recovered, now, unguarded_until=now - 9).waiting_for == ("1 s more",)
+    assert judged(recovered, now, unguarded_until=now - 10).state is State.RECOVERED
+
+
+def test_a_guard_that_gets_no_answer_is_waited_for():
+    recovered, now = story((5, BAD), (15, GOOD))
+    assert judged(recovered, now, unanswered=["data"]).waiting_for == ("the guard data gets no answer",)
 
 
 def test_errors_within_the_objective_are_no_outage():
@@ -143,11 +157,95 @@ def test_a_recovery_that_held_is_resolved_and_says_how_long_users_were_hurt():
     assert (ruling.verdict, "4.0 s" in ruling.reason) == (Verdict.RESOLVED, True)
 
 
+CHEAT = Violation("g", "the door is open")
+BLINDING = Violation("eye", "it is shut", blinds=True)
+
+
+def play(following, *stretches, check=lambda _: Check(), until=None, **changes):
+    """Step once a second through what users got; the ruling, and when it was made."""
+    intervals, end = story(*stretches)
+    now = FAULT
+    while now < (until or end):
+        now += 1
+        seen = [one for one in intervals if one.end <= now]
+        ruling = following.step(situation(seen, now, check=check(now), **changes))
+        if ruling is not None:
+            return ruling, now
+    return None, now
+
+
 def test_a_cheat_is_rejected_with_the_guard_named():
-    intervals, now = story((5, BAD), (15, GOOD))
-    ruling = recovery().step(situation(intervals, now, violations=(Violation("g", "the door is open"),)))
+    ruling, _ = play(recovery(), (5, BAD), (40, GOOD), check=lambda _: Check((CHEAT,)))
+    assert (ruling.verdict, ruling.guards) == (Verdict.REJECTED, ("g",))
+    assert "the guard g does not hold (the door is open)" in ruling.reason
+
+
+def test_a_violation_that_is_mended_in_time_is_forgiven_and_the_window_begins_anew():
+    def check(now):
+        return Check((CHEAT,)) if now < FAULT + 12 else Check()
+
+    ruling, now = play(recovery(), (5, BAD), (40, GOOD), check=check)
+    assert (ruling.verdict, now) == (Verdict.RESOLVED, FAULT + 11 + 10)
+
+
+def test_a_patient_guard_waits_for_what_is_being_replaced():
+    slow = Violation("capacity", "one is missing", patience=6)
+    ruling, now = play(recovery(), (5, BAD), (90, GOOD), check=lambda _: Check((slow,)))
+    assert (ruling.verdict, now) == (Verdict.REJECTED, FAULT + 61)
+    ruling, _ = play(recovery(limit_s=30), (5, BAD), (90, GOOD), check=lambda _: Check((slow,)))
+    assert (ruling.verdict, ruling.guards) == (Verdict.REJECTED, ("capacity",))
+
+
+@pytest.mark.parametrize("likeness", [GOOD, BAD], ids=["served", "hurt"])
+def test_who_blinds_the_referee_is_rejected_whether_users_are_served_or_not(likeness):
+    ruling, now = play(recovery(), (60, likeness), check=lambda _: Check((BLINDING,)))
+    assert (ruling.verdict, ruling.guards, now) == (Verdict.REJECTED, ("eye",), FAULT + 16)
+
+
+def test_who_opens_the_referees_eyes_again_plays_on():
+    def check(now):
+        return Check((BLINDING,)) if now < FAULT + 10 else Check()
+
+    ruling, _ = play(recovery(), (30, BAD), check=check)
+    assert ruling is None
+
+
+def test_silence_that_somebody_made_is_rejected_and_not_aborted():
+    ruling, _ = play(recovery(), (60, BAD), check=lambda _: Check((BLINDING,)), silent_s=30)
     assert ruling.verdict is Verdict.REJECTED
-    assert "the door is open" in ruling.reason
+
+
+def test_a_cheat_that_does_not_serve_users_times_out():
+    ruling, _ = play(recovery(limit_s=30), (60, BAD), check=lambda _: Check((CHEAT,)))
+    assert ruling.verdict is Verdict.TIMED_OUT
+
+
+def test_a_cheat_before_anybody_felt_the_fault_is_rejected():
+    ruling, _ = play(recovery(), (60, GOOD), check=lambda _: Check((CHEAT,)))
+    assert (ruling.verdict, ruling.guards) == (Verdict.REJECTED, ("g",))
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_whatever_flaps_is_resolved_only_after_a_window_without_a_bad_second(seed):
+    chance = random.Random(seed)
+    stretches = []
+    while sum(count for count, _ in stretches) < 120:
+        stretches += [(chance.randint(1, 6), BAD), (chance.randint(1, 14), chance.choice([GOOD, {"traffic": 2.0}]))]
+    intervals, _ = story(*stretches)
+    ruling, now = play(recovery(), *stretches)
+    bad = {one.end for one in intervals if one.bad and one.end <= now}
+    quiet = [one for one in intervals if now - 10 < one.end <= now]
+    if ruling is None:
+        return
+    assert ruling.verdict is Verdict.RESOLVED
+    assert max(bad) <= now - 10
+    assert sum(one.total for one in quiet if one.source is Source.TRAFFIC) >= 125
+
+
+@pytest.mark.parametrize("good", range(1, 10))
+def test_a_recovery_shorter_than_the_window_never_counts(good):
+    ruling, _ = play(recovery(), *[(2, BAD), (good, GOOD)] * 12)
+    assert ruling is None
 
 
 def test_a_game_times_out_and_says_what_was_lacking():
@@ -206,34 +304,3 @@ def test_counters_become_requests_and_those_with_5xx_are_bad():
 
 def test_a_counter_that_was_reset_counts_from_zero():
     assert [one.total for one in Reader().traffic([Series({}, [(1, 100), (2, 4)])])] == [4]
-
-
-# Guards
-
-
-def group(*permissions):
-    return [{"GroupId": "sg-1", "IpPermissions": list(permissions)}]
-
-
-def rule(protocol="tcp", ports=(5432, 5432), **sources):
-    return {"IpProtocol": protocol, **({"FromPort": ports[0], "ToPort": ports[1]} if ports else {}), **sources}
-
-
-@pytest.mark.parametrize(
-    ("permission", "found"),
-    [
-        (rule(IpRanges=[{"CidrIp": "0.0.0.0/0"}]), ["0.0.0.0/0"]),
-        (rule(IpRanges=[{"CidrIp": "0.0.0.0/1"}, {"CidrIp": "128.0.0.0/1"}]), ["0.0.0.0/1", "128.0.0.0/1"]),
-        (rule(Ipv6Ranges=[{"CidrIpv6": "::/0"}]), ["::/0"]),
-        (rule("-1", None, IpRanges=[{"CidrIp": "0.0.0.0/0"}]), ["0.0.0.0/0"]),
-        (rule(ports=(0, 65535), IpRanges=[{"CidrIp": "8.8.8.0/24"}]), ["8.8.8.0/24"]),
-        (rule(PrefixListIds=[{"PrefixListId": "pl-1"}]), ["pl-1"]),
-        (rule(IpRanges=[{"CidrIp": "10.0.0.0/8"}]), ["10.0.0.0/8"]),
-        (rule(IpRanges=[{"CidrIp": "10.0.20.0/23"}, {"CidrIp": "10.0.0.0/16"}]), []),
-        (rule(UserIdGroupPairs=[{"GroupId": "sg-2"}]), []),
-        (rule(ports=(22, 22), IpRanges=[{"CidrIp": "0.0.0.0/0"}]), []),
-        (rule("udp", IpRanges=[{"CidrIp": "0.0.0.0/0"}]), []),
-    ],
-)
-def test_a_rule_that_reaches_beyond_the_vpc_is_found(permission, found):
-    assert world_reaches(group(permission), "10.0.0.0/16", 5432) == found
