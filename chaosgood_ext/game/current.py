@@ -29,7 +29,5 @@ def current() -> Game | None:
 def required() -> Game:
     """The game that is played; raises :class:`GameError` when the experiment does not name the control."""
     if _now.game is None:
-        raise GameError(
-            "No game is being played.", "Name chaosgood_ext.game.control in the experiment's `controls`."
-        )
+        raise GameError("No game is being played.", "Name chaosgood_ext.game.control in the experiment's `controls`.")
     return _now.game

@@ -118,4 +118,3 @@ class Ending:
     def _stop_responder(self) -> None:
         if self.responder is not None:
             self.responder.stop()
-

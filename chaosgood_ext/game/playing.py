@@ -185,4 +185,3 @@ class Playing:
     def _log(self, text: str) -> None:
         with self._game.folder.log.open("a") as log:
             log.write(text + "\n")
-
