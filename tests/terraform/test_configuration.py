@@ -142,6 +142,14 @@ def test_only_the_public_load_balancer_is_open_to_the_world(state: State) -> Non
         assert all(block[switch] for switch in switches)
 
 
+def test_descriptions_have_only_the_characters_that_ec2_takes(state: State) -> None:
+    # https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_CreateSecurityGroup.html
+    allowed = re.compile(r"[a-zA-Z0-9. _\-:/()#,@\[\]+=&;{}!$*]{1,255}")
+    kinds = ("aws_security_group", "aws_vpc_security_group_ingress_rule", "aws_vpc_security_group_egress_rule")
+    said = {each["description"] for kind in kinds for each in state.all(kind).values()}
+    assert [text for text in said if not allowed.fullmatch(text)] == []
+
+
 def test_default_security_group_admits_nothing(state: State) -> None:
     group = state.one("aws_default_security_group")
     assert (group["ingress"] or [], group["egress"] or []) == ([], [])
@@ -316,7 +324,6 @@ def test_first_boots_are_shell_scripts_that_fit(state: State) -> None:
 
 PACKAGES = {
     "grafana-server": "grafana",
-    "nginx": "nginx-light",
 }
 """Units whose package has another name."""
 

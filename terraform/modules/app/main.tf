@@ -171,6 +171,11 @@ resource "aws_service_discovery_service" "this" {
       ttl  = var.service_discovery.ttl_s
     }
   }
+
+  # ECS tells of its tasks' health.
+  health_check_custom_config {
+    failure_threshold = 1
+  }
 }
 
 resource "aws_ecs_service" "this" {

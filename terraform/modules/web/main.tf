@@ -10,7 +10,7 @@ module "host" {
   tier     = "web"
   system   = "debian"
   files    = { common = var.files.common, web = var.files.web }
-  packages = ["mtail", "nginx-light", "prometheus-nginx-exporter", "prometheus-node-exporter"]
+  packages = ["mtail", "nginx", "prometheus-nginx-exporter", "prometheus-node-exporter"]
   logs = {
     "/var/log/nginx/access.log" = var.log_groups.web
     "/var/log/nginx/error.log"  = var.log_groups.web

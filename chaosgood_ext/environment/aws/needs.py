@@ -1,0 +1,70 @@
+"""What this machine and this account lack for an environment on AWS, each tried."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from chaosgood_ext.environment.aws import account, sessions, settings
+from chaosgood_ext.environment.aws.terraform import OLDEST
+from chaosgood_ext.errors import ChaosGoodError, CommandError
+from chaosgood_ext.twin.machine import Finding
+from chaosgood_ext.twin.run import Runner, run
+
+if TYPE_CHECKING:
+    import boto3
+
+_INSTALL_TERRAFORM = (
+    "Install terraform 1.9 or newer: https://developer.hashicorp.com/terraform/install "
+    "(on Debian: HashiCorp's apt repository, then apt-get install terraform)"
+)
+
+
+def examine(
+    session: boto3.Session, region: str, *, run: Runner = run, folder: Path = settings.TERRAFORM
+) -> list[Finding]:
+    """Say of each thing that building and playing on AWS needs whether it is there, and how to mend what is not."""
+    decided: list[settings.Settings] = []
+
+    def allowed() -> str:
+        caller = account.identify(session, region)
+        account.must_be_allowed(caller, decided[0].accounts)
+        return f"account {caller.account_id}, {caller.arn}"
+
+    def file() -> str:
+        decided.append(settings.load(folder))
+        return f"allows {', '.join(decided[0].accounts)}"
+
+    findings = [
+        _terraform(run),
+        _tried("AWS CLI with Session Manager", sessions.aws_program),
+        _tried("terraform/aws.toml", file),
+    ]
+    if decided:
+        return [*findings, _tried("AWS credentials", allowed)]
+    return [*findings, Finding("AWS credentials", None, "because of what is missing above")]
+
+
+def _tried(name: str, look: Callable[[], str]) -> Finding:
+    try:
+        return Finding(name, True, look())
+    except ChaosGoodError as error:
+        return Finding(name, False, error.what, error.remedy)
+
+
+def _terraform(run: Runner) -> Finding:
+    name = f"terraform {'.'.join(map(str, OLDEST))} or newer"
+    program = shutil.which("terraform")
+    if not program:
+        return Finding(name, False, "not found", _INSTALL_TERRAFORM)
+    try:
+        version = str(json.loads(run([program, "version", "-json"]))["terraform_version"])
+    except (CommandError, ValueError, KeyError) as problem:
+        return Finding(name, False, f"{program} does not work: {problem}", _INSTALL_TERRAFORM)
+    if tuple(int(part) for part in re.findall(r"\d+", version)[:2]) < OLDEST:
+        return Finding(name, False, f"{version} at {program}", _INSTALL_TERRAFORM)
+    return Finding(name, True, version)
