@@ -31,6 +31,7 @@ from chaosgood_ext.record import log
 from chaosgood_ext.record.event import Kind
 from chaosgood_ext.record.folder import GameFolder
 from chaosgood_ext.twin import launcher
+from chaosgood_ext.twin.launcher import RunningTwin
 
 _SCENARIO = Path(__file__).resolve().parents[1] / "experiments" / "sg-break.yaml"
 _CHAOS = (sys.executable, "-m", "chaostoolkit", "--no-version-check")
@@ -60,6 +61,28 @@ class Kill:
     recover_s: float
 
 
+def _named(word: str) -> Victim:
+    """The first process of a program inside the twin, which its supervisor started."""
+    return lambda _, twin: [
+        one.pid for one in psutil.Process(twin.pid).children(recursive=True) if word in " ".join(one.cmdline()[:3])
+    ][:1]
+
+
+def _locust(game: int, _: RunningTwin) -> list[int]:
+    return [one.pid for one in psutil.Process(game).children(recursive=True) if "locust" in " ".join(one.cmdline())]
+
+
+Victim = Callable[[int, RunningTwin], list[int]]
+VICTIMS: dict[str, Victim] = {
+    "game": lambda game, _: [game],
+    "locust": _locust,
+    "prometheus": _named("/usr/bin/prometheus "),
+    "postgresql": _named("postgres"),
+    "daemon": lambda _, twin: [twin.init_pid],
+}
+"""Who can be killed: from the process id of the game and the twin to those of the victim."""
+
+
 @contextmanager
 def shared_twin(folder: Path) -> Iterator[dict[str, str]]:
     """A twin that outlives the games, and the environment of commands that play on it, their games in `folder`."""
@@ -75,8 +98,12 @@ def shared_twin(folder: Path) -> Iterator[dict[str, str]]:
         launcher.shut_down(twin)
 
 
-def kill_one(environment: dict[str, str], phase: Phase, after_s: float, number: int = signal.SIGKILL) -> Kill:
-    """Play a game, send it `number` `after_s` into `phase`, recover, and see what is left.
+def kill_one(
+    environment: dict[str, str], phase: Phase, after_s: float, number: int = signal.SIGKILL, victim: str = "game"
+) -> Kill:
+    """Play a game, send `number` to `victim` (of :data:`VICTIMS`) `after_s` into `phase`, recover, see what is left.
+
+    A game whose `victim` is another is left to end by itself.
 
     What it left are faults that differ from what was built, processes of the game, and whatever a second
     `chaos recover` finds still to do.
@@ -91,7 +118,8 @@ def kill_one(environment: dict[str, str], phase: Phase, after_s: float, number: 
         reached = _await_moment(process, lambda: _phase_began(games, before, phase), after_s)
         family = _family(process.pid) if reached else []
         if reached:
-            os.kill(process.pid, number)
+            for pid in VICTIMS[victim](process.pid, launcher.find(environment["CHAOSGOOD_TWIN"])):
+                os.kill(pid, number)
         process.wait(_GAME_S)
         found = set(games.glob("*")) - before
         if not found:
@@ -108,12 +136,13 @@ def kill_one(environment: dict[str, str], phase: Phase, after_s: float, number: 
     left += [] if first.returncode == 0 else [first.stderr or first.stdout]
     left += [f"{entry.fault} is still open" for entry in read(folder.undo).open]
     left += [f"{one['game']} once more" for one in json.loads(_recover(environment).stdout or "{}").get("games", [])]
-    left += [
-        f"{one.thing} lacks {fact}"
-        for one in look(environment["CHAOSGOOD_TWIN"]).differences
-        for fact in one.missing
-        if one.thing.startswith("security group")
-    ]
+    if any(twin.name == environment["CHAOSGOOD_TWIN"] for twin in launcher.running()):
+        left += [
+            f"{one.thing} lacks {fact}"
+            for one in look(environment["CHAOSGOOD_TWIN"]).differences
+            for fact in one.missing
+            if one.thing.startswith("security group")
+        ]
     return Kill(phase, after_s, was_in, opened, tuple(left), taken)
 
 
@@ -130,8 +159,8 @@ def measure(rounds: int, progress: Progress) -> list[Figure]:
     ]
 
 
-def campaign(kills: int, *, seed: int, progress: Progress) -> list[Kill]:
-    """Kill that many games, each at a random moment of a phase drawn at random; all phases come up equally often."""
+def campaign(kills: int, *, seed: int, progress: Progress, victim: str = "game") -> list[Kill]:
+    """Kill `victim` in that many games, each at a random moment of a random phase; all phases come equally often."""
     dice = random.Random(seed)
     phases: list[Phase] = []
     while len(phases) < kills:
@@ -142,7 +171,7 @@ def campaign(kills: int, *, seed: int, progress: Progress) -> list[Kill]:
         games.mkdir()
         with shared_twin(games) as environment:
             for number, phase in enumerate(phases[:kills], 1):
-                done.append(kill_one(environment, phase, dice.uniform(0, PHASES[phase])))
+                done.append(kill_one(environment, phase, dice.uniform(0, PHASES[phase]), victim=victim))
                 progress(f"{number} of {kills}: {_said(done[-1])}")
     return done
 
@@ -196,11 +225,12 @@ def _said(kill: Kill) -> str:
 @click.command()
 @click.option("--kills", default=200, show_default=True, help="How many games are killed.")
 @click.option("--seed", type=int, help="Repeats a campaign; default: drawn, and printed.")
-def main(kills: int, seed: int | None) -> None:
+@click.option("--victim", default="game", type=click.Choice(sorted(VICTIMS)), help="Who is killed.")
+def main(kills: int, seed: int | None, victim: str) -> None:
     """Kill games, recover, and print what was left: by phase, and in all."""
     seed = seed if seed is not None else random.SystemRandom().randrange(10**6)
     print(f"seed {seed}", flush=True)
-    done = campaign(kills, seed=seed, progress=lambda text: print(text, flush=True))
+    done = campaign(kills, seed=seed, progress=lambda text: print(text, flush=True), victim=victim)
     rows = []
     for phase in PHASES:
         those = [kill for kill in done if kill.aimed_at is phase]
