@@ -109,10 +109,12 @@ def provider() -> Path:
     folder = cache.folder() / "terraform" / f"stand-in-for-tests-{key}"
     if not folder.is_dir():
         folder.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=folder.parent) as work:
-            _make_provider(Path(work), folder, used)
-            Path(work).rename(folder)
-            Path(work).mkdir()  # what the context removes
+        work = Path(tempfile.mkdtemp(dir=folder.parent))
+        _make_provider(work, folder, used)
+        try:
+            work.rename(folder)
+        except OSError:  # another run was faster
+            shutil.rmtree(work)
     return folder
 
 

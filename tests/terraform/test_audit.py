@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from .conftest import CONFIGURATION, ROOT
 
@@ -202,6 +203,29 @@ def test_people_stay_within_the_topology_in_cost() -> None:
     ]
     used = {each["instance_type"] for key in ("auto_scaling_groups", "instances") for each in TOPOLOGY[key].values()}
     assert set(types) == used
+
+
+def test_player_may_do_every_fix() -> None:
+    """By the AWS CLI's words, which name the API's actions."""
+    allowed = [
+        action
+        for statement in statements(ROOT / "chaosgood_ext/stack/policies/player.json")
+        if statement["Effect"] == "Allow"
+        for action in actions(statement)
+    ]
+    services = {"elbv2": "elasticloadbalancing"}
+    written = {"logs:Tail": "logs:FilterLogEvents"}
+    calls = set()
+    for path in (ROOT / "experiments").glob("*.yaml"):
+        for extension in yaml.safe_load(path.read_text()).get("extensions", []):
+            for fix in extension.get("fixes", []):
+                for service, words in re.findall(r"\baws (\w+) ([a-z][a-z-]+)", fix["run"]):
+                    call = "".join(word.title() for word in words.split("-")).replace("Db", "DB")
+                    calls.add(f"{services.get(service, service)}:{call}")
+    assert calls
+    named = {written.get(call, call) for call in calls} - {"sts:GetCallerIdentity"}
+    refused = [c for c in named if not any(re.fullmatch(a.replace("*", ".*"), c, re.IGNORECASE) for a in allowed)]
+    assert refused == []
 
 
 def test_boundary_covers_what_the_roles_have() -> None:
