@@ -8,13 +8,19 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from typing import Any
 
 from chaosgood_ext.record.event import Event, Kind
 from chaosgood_ext.record.folder import GameFolder
 from chaosgood_ext.record.log import read
 from chaosgood_ext.record.words import duration
+
+RESPONDER = "the responder"
+ITSELF = "itself"
+_ACT_SLACK = timedelta(seconds=3)
+"""Errors are no continuum: the repair may come a little after the last of them. CloudTrail tells whole seconds."""
 
 
 @dataclass(frozen=True)
@@ -48,6 +54,13 @@ class Figures:
     reason: str
     objective: float
     requests: tuple[Requests, ...]
+    healed_by: str | None = None
+    """:data:`RESPONDER`, or :data:`ITSELF` where the responder had changed nothing and typed nothing by then.
+
+    None where nothing was healed, or where what the responder did is not known to the end.
+    """
+    relapses: int = 0
+    """How often users were served again and hurt again before the hold window was over."""
 
     @property
     def time_to_detect_s(self) -> float | None:
@@ -86,6 +99,7 @@ def figures(folder: GameFolder) -> Figures:
     since = [event for event in events if inject is not None and event.time >= inject]
     crossing = _first((event for event in since if event.data.get("below")), Kind.SLI_CROSSED)
     recovered = ruled is not None and ruled.data["verdict"] in ("resolved", "rejected")
+    mitigate = _parsed(ruled.data["last_bad"]) if ruled is not None and recovered else None
     return Figures(
         inject=inject,
         first_bad=_moment(min((sample[2] for sample in samples if sample[3]), default=None)),
@@ -94,12 +108,14 @@ def figures(folder: GameFolder) -> Figures:
         page=paged,
         ack=_time(_first(events, Kind.ACKNOWLEDGED)),
         first_action=min((event.time for event in after_page if _is_action(event)), default=None),
-        mitigate=_parsed(ruled.data["last_bad"]) if ruled is not None and recovered else None,
+        mitigate=mitigate,
         resolve=verdict.time if verdict is not None and resolved else None,
         verdict=verdict.data["verdict"] if verdict else "none",
         reason=verdict.data["reason"] if verdict else "The record ends without a verdict.",
         objective=objective,
         requests=tuple(_requests(samples)),
+        healed_by=_healed_by(events, inject, mitigate),
+        relapses=_relapses(events),
     )
 
 
@@ -110,9 +126,42 @@ def headline(figures: Figures) -> dict[str, str]:
         "to mitigate": figures.time_to_mitigate_s, "to resolve": figures.time_to_resolve_s,
     }  # fmt: skip
     lines = {name: duration(value) for name, value in times.items() if value is not None}
+    if figures.healed_by == ITSELF:
+        lines["healed by"] = "itself: the responder had changed nothing"
+    if figures.relapses:
+        lines["relapses"] = f"{figures.relapses}: users were served for less than the hold window"
     for requests in figures.requests:
         lines[f"failed ({requests.source})"] = f"{requests.bad:.0f} of {requests.total:.0f} requests"
     return lines
+
+
+def _healed_by(events: Sequence[Event], inject: datetime | None, mitigate: datetime | None) -> str | None:
+    if inject is None or mitigate is None or _is_lost(events):
+        return None
+    acted = any(inject.replace(microsecond=0) <= one.time <= mitigate + _ACT_SLACK for one in events if _changes(one))
+    return RESPONDER if acted else ITSELF
+
+
+def _is_lost(events: Iterable[Event]) -> bool:
+    """Whether CloudTrail or the log of sessions was lost and did not come back."""
+    last: dict[str, str] = {}
+    for event in events:
+        if event.type in (Kind.SOURCE_LOST, Kind.SOURCE_BACK):
+            last[event.data["what"]] = event.type
+    return any(last.get(what) == Kind.SOURCE_LOST for what in ("CloudTrail", "the log of sessions"))
+
+
+def _changes(event: Event) -> bool:
+    """Whether it is the responder's and may have changed something; nobody can say what a command does."""
+    if event.type == Kind.COMMAND:
+        return True
+    data = event.data
+    return event.type == Kind.AWS_CALL and data["who"] == "player" and not (data["read_only"] or data["error"])
+
+
+def _relapses(events: Iterable[Event]) -> int:
+    phases = [event.data["phase"] for event in events if event.type == Kind.PHASE_STARTED]
+    return sum(before == "recovery" and after == "outage" for before, after in pairwise(phases))
 
 
 def _requests(samples: Sequence[Any]) -> Iterable[Requests]:

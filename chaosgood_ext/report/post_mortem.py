@@ -13,7 +13,7 @@ from chaosgood_ext.record.event import Event, Kind
 from chaosgood_ext.record.folder import Description, GameFolder
 from chaosgood_ext.record.log import Reading, read
 from chaosgood_ext.record.words import duration, sentence
-from chaosgood_ext.report.figures import Figures, figures
+from chaosgood_ext.report.figures import ITSELF, RESPONDER, Figures, figures
 
 _SOURCES = {
     "game": "game", "referee": "referee", "responder": "responder", "prometheus": "Prometheus",
@@ -49,6 +49,7 @@ def render(folder: GameFolder) -> str:
         _times(now),
         _timeline(reading),
         _factors(description),
+        _guards(reading.events),
         _responder(reading.events),
         f"## What went well\n\n{_TO_BE_WRITTEN}",
         f"## What went less well\n\n{_TO_BE_WRITTEN}",
@@ -76,6 +77,8 @@ def summary(folder: GameFolder) -> dict[str, Any]:
         "time_to_acknowledge_s": now.time_to_acknowledge_s,
         "time_to_mitigate_s": now.time_to_mitigate_s,
         "time_to_resolve_s": now.time_to_resolve_s,
+        "healed_by": now.healed_by,
+        "relapses": now.relapses,
         "requests": {one.source: {"failed": one.bad, "total": one.total} for one in now.requests},
         "post_mortem": str(folder.post_mortem),
     }
@@ -96,7 +99,19 @@ def _head(description: Description, now: Figures, running: bool) -> str:
 
 
 def _summary(description: Description, now: Figures) -> str:
-    return f"## Summary\n\n{_text(description.story.strip())}\n\n{_text(now.reason)}"
+    told = [description.story.strip(), now.reason, _healing(now)]
+    return "\n\n".join(["## Summary", *(_text(part) for part in told if part)])
+
+
+def _healing(now: Figures) -> str:
+    healed = {
+        RESPONDER: "It was repaired: the responder had acted before users were served again.",
+        ITSELF: "It healed by itself: when users were served again, the responder had changed nothing.",
+    }.get(now.healed_by or "", "")
+    if not now.relapses:
+        return healed
+    times = "Once" if now.relapses == 1 else f"{now.relapses} times"
+    return f"{healed} {times} before, users were served for less than the hold window and hurt again.".strip()
 
 
 def _impact(now: Figures) -> str:
@@ -154,6 +169,22 @@ def _timeline(reading: Reading) -> str:
 def _factors(description: Description) -> str:
     factors = [f"- {_text(factor.strip())}" for factor in description.contributing_factors]
     return "## Contributing factors\n\n" + ("\n".join(factors) or _TO_BE_WRITTEN)
+
+
+def _guards(events: Sequence[Event]) -> str:
+    rows = []
+    for guard in (event.data for event in events if event.type == Kind.GUARD_SET):
+        own = [one for one in events if one.data.get("guard") == guard["guard"]]
+        told = [one for one in own if one.type in (Kind.GUARD_VIOLATED, Kind.GUARD_HELD)]
+        loose = dict.fromkeys(one.data["what"] for one in own if one.type == Kind.GUARD_LOOSE)
+        state = "held" if not told else "held again" if told[-1].type == Kind.GUARD_HELD else "**violated**"
+        what = [one.data["what"] for one in told if one.type == Kind.GUARD_VIOLATED][-1:]
+        notes = "; ".join([*what, *(f"loose: {one}" for one in loose)])
+        rows.append((_cell(guard["guard"]), state, _cell(notes), _cell(guard["promise"]), _cell(guard["how"])))
+    if not rows:
+        return "## Guards\n\nn/a: there was no calm in which they could be set."
+    lines = [("guard", "state", "what was found", "it promises", "how it is known"), ["---"] * 5, *rows]
+    return "## Guards\n\n" + "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
 def _responder(events: Iterable[Event]) -> str:
