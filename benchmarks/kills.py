@@ -22,7 +22,7 @@ from pathlib import Path
 import click
 import psutil
 
-from benchmarks.figures import Figure, Progress
+from benchmarks.figures import Progress
 from chaosgood_ext.cli.common import table
 from chaosgood_ext.game.phases import Phase
 from chaosgood_ext.game.resetting import look
@@ -144,19 +144,6 @@ def kill_one(
             if one.thing.startswith("security group")
         ]
     return Kill(phase, after_s, was_in, opened, tuple(left), taken)
-
-
-def measure(rounds: int, progress: Progress) -> list[Figure]:
-    """Kill four games a round."""
-    kills = campaign(rounds * 4, seed=rounds, progress=progress)
-    left = tuple(float(len(kill.left)) for kill in kills)
-    hit = sum(kill.open_faults > 0 for kill in kills)
-    return [
-        Figure(
-            "left after recovering a killed game", "", left, reach=0, note=f"{hit} of {len(kills)} with a fault open"
-        ),
-        Figure("chaos recover", "s", tuple(kill.recover_s for kill in kills)),
-    ]
 
 
 def campaign(kills: int, *, seed: int, progress: Progress, victim: str = "game") -> list[Kill]:
