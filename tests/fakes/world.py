@@ -36,6 +36,12 @@ class World:
     app: str
     hang: threading.Event = field(default_factory=threading.Event)
     healthy: bool = True
+    rules: list[dict[str, Any]] = field(
+        default_factory=lambda: [{"type": "alerting", "name": "ShopDown", "query": "q"}]
+    )
+    accounts: list[dict[str, int]] = field(
+        default_factory=lambda: [{"product_id": 1, "stock": 9, "delivered": 10, "ordered": 1}]
+    )
     _history: list[tuple[int, bool]] = field(default_factory=list)
 
     def client(self, service: str) -> Any:
@@ -66,6 +72,20 @@ class World:
             return [{"metric": {"status": status}, "values": rows[-20:]} for status, rows in counters.items()]
         return []
 
+    def _guarded(self, request: Request) -> Answer | None:
+        """What guards ask of the monitoring and of the shop."""
+        if request.path == "/api/v1/rules":
+            return _data({"groups": [{"name": "service", "rules": self.rules}]})
+        if request.path == "/api/v1/status/config":
+            return _data({"yaml": "global: {}"})
+        if request.path in ("/api/v1/status/buildinfo", "/api/v2/status"):
+            return _data({})
+        if request.path.startswith("/api/orders"):
+            return Answer(body={"id": 1, "product_id": 1, "quantity": 1, "customer": "referee"})
+        if request.path == "/api/ledger":
+            return Answer(body={"accounts": self.accounts, "orders": 1, "last_order_id": 1})
+        return None
+
     @property
     def fails(self) -> bool:
         """Whether users are hurt now."""
@@ -81,6 +101,8 @@ class World:
                 return _data({"resultType": "matrix", "result": matrix})
             value = "0.5" if self.fails else "1"
             return _data({"resultType": "vector", "result": [{"metric": {}, "value": [time.time(), value]}]})
+        if (known := self._guarded(request)) is not None:
+            return known
         labels = {"alertname": "ShopDown", "page": "true", "severity": "critical"}
         if request.path == "/api/v1/alerts":
             return _data({"alerts": [{"state": "firing", "labels": labels}] if self.fails else []})
@@ -142,7 +164,13 @@ def _build(endpoint: str, monitoring: str) -> World:
     rds.create_db_instance(
         DBInstanceIdentifier="shop", DBInstanceClass="db.t4g.micro", Engine="postgres", Port=5432,
         VpcSecurityGroupIds=[made.database], MasterUsername="u", MasterUserPassword="password",
+        PubliclyAccessible=False,
     )  # fmt: skip
+    made.client("ecs").create_cluster(clusterName=outputs["resources"]["ecs_cluster_name"])
+    elb = made.client("elbv2")
+    for tier in ("web", "app"):
+        (group,) = elb.create_target_group(Name=tier, Protocol="HTTP", Port=80, VpcId=vpc)["TargetGroups"]
+        outputs["resources"][f"{tier}_target_group_arn"] = group["TargetGroupArn"]
     outputs["resources"] |= {
         "vpc_id": vpc, "database_security_group_id": made.database, "app_security_group_id": made.app,
         "db_instance_identifier": "shop",
