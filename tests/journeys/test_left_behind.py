@@ -44,7 +44,7 @@ def ec2(environment: dict[str, str]) -> Any:
 
 
 def chaos(environment: dict[str, str], *words: str, **more: Any) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([*CHAOS, *words], env=environment, capture_output=True, text=True, timeout=60, **more)
+    return subprocess.run([*CHAOS, *words], env=environment, capture_output=True, text=True, timeout=180, **more)
 
 
 def database_rules(ec2: Any) -> list[dict[str, Any]]:
@@ -113,7 +113,7 @@ def test_a_fault_is_undone_on_a_full_disk_and_it_is_said_that_it_cannot_be_noted
     )
     own = {**environment, "CHAOSGOOD_GAMES": str(games)}
     argv = ["unshare", "--user", "--map-root-user", "--mount", "bash", str(full)]
-    said = subprocess.run(argv, env=own, capture_output=True, text=True, timeout=60, check=False).stdout
+    said = subprocess.run(argv, env=own, capture_output=True, text=True, timeout=180, check=False).stdout
     assert "status 1" in said, said
     first, second = said.split("status 1\n")
     assert "the rule is gone" in first
