@@ -1,6 +1,7 @@
 """What terraform did not make and a destroy would trip over or leave: things that players made, and what costs.
 
-Everything is found by the tag `game` or by being in the environment's VPC, and never by a name alone.
+Everything is found by the tag `game` or by being in the environment's VPC. Only log groups are found by the beginnings
+of their names, which no other environment uses: a late writer makes a group anew, without a tag.
 """
 
 from __future__ import annotations
@@ -80,6 +81,19 @@ class Sweeper:
             ec2.delete_volume(VolumeId=volume["VolumeId"])
             self.on_progress(f"deleted volume {volume['VolumeId']}")
 
+        logs = self._client("logs")
+        for name in self._log_groups():
+            logs.delete_log_group(logGroupName=name)
+            self.on_progress(f"deleted log group {name}")
+
+    def _log_groups(self) -> list[str]:
+        logs = self._client("logs")
+        return [
+            group["logGroupName"]
+            for prefix in (f"/{self.game}/", f"/aws/rds/instance/{self.game}/")
+            for group in logs.describe_log_groups(logGroupNamePrefix=prefix)["logGroups"]
+        ]
+
     def _empty_groups(self) -> None:
         autoscaling = self._client("autoscaling")
         for group in autoscaling.describe_auto_scaling_groups(Filters=self._ours)["AutoScalingGroups"]:
@@ -144,8 +158,9 @@ class Sweeper:
                 self.on_progress(f"deleted security group {group['GroupName']}")
 
     def left(self) -> list[str]:
-        """ARNs of what still carries the tag, without what AWS lists for a while after its end."""
-        return sorted(arn for arn in self._tagged() if not self._is_over(arn))
+        """ARNs of what still carries the tag, and names of log groups; not what AWS lists for a while after its end."""
+        tagged = {arn for arn in self._tagged() if not self._is_over(arn)}
+        return sorted({*(arn for arn in tagged if ":log-group:" not in arn), *self._log_groups()})
 
     def until_nothing_is_left(self, deadline_s: float = 180) -> list[str]:
         """Wait until :meth:`left` is empty, and return what is left at the deadline."""

@@ -230,6 +230,16 @@ def test_what_stays_is_named(tmp_path: Path) -> None:
     assert sweeper.until_nothing_is_left(deadline_s=0) == [f"arn:aws:sqs:us-east-1:{ACCOUNT}:forgotten"]
 
 
+def test_log_groups_that_a_late_writer_made_anew_go_as_well(tmp_path: Path) -> None:
+    where = site(tmp_path, FakeTerraform())
+    up(where)
+    logs = boto3.client("logs", region_name="us-east-1")
+    for name in ("/chaosgood/flow", "/aws/rds/instance/chaosgood/postgresql", "/chaosgoodness/web"):
+        logs.create_log_group(logGroupName=name)
+    assert building.take_down(where) == []
+    assert [group["logGroupName"] for group in logs.describe_log_groups()["logGroups"]] == ["/chaosgoodness/web"]
+
+
 def test_a_sweep_touches_nothing_of_another_game() -> None:
     ec2 = boto3.client("ec2", region_name="us-east-1")
     other = [{"Key": "game", "Value": "another"}]
