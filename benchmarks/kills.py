@@ -36,6 +36,7 @@ from chaosgood_ext.twin.launcher import RunningTwin
 _SCENARIO = Path(__file__).resolve().parents[1] / "experiments" / "sg-break.yaml"
 _CHAOS = (sys.executable, "-m", "chaostoolkit", "--no-version-check")
 _GAME_S = 150.0
+_WITHOUT_S = 30.0
 _GONE_S = 20.0
 _POLL_S = 0.01
 
@@ -103,7 +104,7 @@ def kill_one(
 ) -> Kill:
     """Play a game, send `number` to `victim` (of :data:`VICTIMS`) `after_s` into `phase`, recover, see what is left.
 
-    A game whose `victim` is another is left to end by itself.
+    A game whose `victim` is another may end by itself; one that goes on without is ended as by Ctrl-C.
 
     What it left are faults that differ from what was built, processes of the game, and whatever a second
     `chaos recover` finds still to do.
@@ -120,7 +121,7 @@ def kill_one(
         if reached:
             for pid in VICTIMS[victim](process.pid, launcher.find(environment["CHAOSGOOD_TWIN"])):
                 os.kill(pid, number)
-        process.wait(_GAME_S)
+        _await_end(process, _GAME_S if victim == "game" else _WITHOUT_S)
         found = set(games.glob("*")) - before
         if not found:
             output.seek(0)
@@ -175,6 +176,14 @@ def _await_moment(process: subprocess.Popen[bytes], began: Callable[[], bool], a
     except subprocess.TimeoutExpired:
         return True
     return False
+
+
+def _await_end(process: subprocess.Popen[bytes], patience_s: float) -> None:
+    try:
+        process.wait(patience_s)
+    except subprocess.TimeoutExpired:
+        process.send_signal(signal.SIGINT)
+        process.wait(_GONE_S)
 
 
 def _phase_began(games: Path, before: set[Path], phase: Phase) -> bool:
