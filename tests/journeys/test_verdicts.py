@@ -134,7 +134,8 @@ def test_a_prometheus_that_hangs_ends_the_game_and_undoes_the_fault(play, enviro
 def test_a_signal_in_any_phase_undoes_the_fault_and_ends_the_game(play, environment, phase, number):
     played = play("trap '' TERM; sleep 1000")
     played.reach(phase)
-    assert played.interrupt(number) < 5
+    # On an idle machine it is one second; this one may be busy with other tests.
+    assert played.interrupt(number) < 15
     assert played.process.returncode == 128 + number, played.text()
     assert played.verdict == ("aborted", f"{number.name} ended the game.")
     assert environment.admits()
@@ -187,7 +188,8 @@ def test_what_cannot_be_played_is_one_sentence_and_status_2(play, tmp_path, chan
 def test_an_environment_that_is_not_there_is_one_sentence(play):
     played = play(CHAOSGOOD_OUTPUTS="/no/such/file")
     assert played.wait() == 1
-    assert "cannot be read from /no/such/file" in played.verdict[1]
+    assert "/no/such/file" in played.verdict[1]
+    assert "Traceback" not in played.text()
 
 
 def test_a_scenario_that_is_not_there_ends_with_a_sentence(play, tmp_path):
