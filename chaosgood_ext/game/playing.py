@@ -158,6 +158,7 @@ class Playing:
             if not self._said:
                 game.ending.abandon()
                 game.note(Kind.GAME_ENDED, {"verdict": str(game.verdict)})
+                game.stage.terminal.status("")
                 game.stage.terminal.line(f"{game.reason} Post-mortem: {write(game.folder)}", "red")
             game.ending.close()
         except Exception:  # noqa: BLE001 - nothing may keep the process now
