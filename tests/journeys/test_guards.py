@@ -20,11 +20,11 @@ def phases(played) -> list[str]:
 def test_a_recovery_that_flaps_counts_when_it_stays_and_is_on_the_record(play, environment):
     played = play()
     played.reach("outage")
-    eventually(lambda: played.told("chaosgood.sli.crossed"), 20, "users are hurt")
+    eventually(lambda: played.told("chaosgood.sli.crossed"), 60, "users are hurt")
     admit(environment, UserIdGroupPairs=[{"GroupId": environment.app}])
     played.reach("recovery")
     environment.healthy = False
-    eventually(lambda: phases(played)[-2:] == ["recovery", "outage"], 20, "a relapse")
+    eventually(lambda: phases(played)[-2:] == ["recovery", "outage"], 60, "a relapse")
     environment.healthy = True
     assert played.wait() == 0, played.text()
     assert played.verdict[0] == "resolved"
@@ -35,9 +35,10 @@ def test_a_recovery_that_flaps_counts_when_it_stays_and_is_on_the_record(play, e
 def test_a_violation_that_is_mended_in_time_is_forgiven_and_on_the_record(play, environment):
     played = play()
     played.reach("outage")
+    environment.healthy = False  # while users are hurt, nobody is in a hurry
     admit(environment, IpRanges=[{"CidrIp": "0.0.0.0/1"}, {"CidrIp": "128.0.0.0/1"}])
     admit(environment, UserIdGroupPairs=[{"GroupId": environment.app}])
-    eventually(lambda: played.told("chaosgood.guard.violated"), 20, "a violation")
+    eventually(lambda: played.told("chaosgood.guard.violated"), 60, "a violation")
     environment.client("ec2").revoke_security_group_ingress(
         GroupId=environment.database,
         IpPermissions=[
@@ -47,6 +48,8 @@ def test_a_violation_that_is_mended_in_time_is_forgiven_and_on_the_record(play, 
             }
         ],
     )  # fmt: skip
+    eventually(lambda: played.told("chaosgood.guard.held"), 60, "the guard holds again")
+    environment.healthy = True
     assert played.wait() == 0, played.text()
     assert played.told("chaosgood.guard.held")[0]["guard"] == "database-reach"
 
