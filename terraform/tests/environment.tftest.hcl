@@ -26,10 +26,6 @@ variables {
 
 run "applied" {
   command = apply
-}
-
-run "everything_carries_game_and_expiry" {
-  command = plan
 
   assert {
     condition     = local.tags == { project = "chaosgood", game = "chaosgood", expires-at = "2026-11-22T18:30:00Z" }
@@ -37,7 +33,7 @@ run "everything_carries_game_and_expiry" {
   }
 }
 
-run "an_expired_environment_can_be_planned_and_destroyed" {
+run "an_expired_environment_can_be_planned_and_so_destroyed" {
   command = plan
 
   variables {
@@ -60,47 +56,23 @@ run "with_everything_that_is_optional" {
   }
 }
 
-run "no_account_but_one_of_twelve_digits" {
+run "refuses_what_is_no_account_no_time_no_address_and_no_budget" {
   command         = plan
-  expect_failures = [var.account_id]
+  expect_failures = [var.account_id, var.expires_at, var.alert_email, var.budget_usd_per_day]
 
   variables {
-    account_id = "21098765432"
+    account_id         = "21098765432"
+    expires_at         = "in two hours"
+    alert_email        = "nobody"
+    budget_usd_per_day = 0
   }
 }
 
-run "no_expiry_but_in_utc" {
+run "refuses_a_time_that_is_not_in_utc" {
   command         = plan
   expect_failures = [var.expires_at]
 
   variables {
     expires_at = "2026-11-22T18:30:00+02:00"
-  }
-}
-
-run "no_expiry_but_a_time" {
-  command         = plan
-  expect_failures = [var.expires_at]
-
-  variables {
-    expires_at = "in two hours"
-  }
-}
-
-run "no_costs_that_nobody_hears_of" {
-  command         = plan
-  expect_failures = [var.alert_email]
-
-  variables {
-    alert_email = "nobody"
-  }
-}
-
-run "no_budget_of_nothing" {
-  command         = plan
-  expect_failures = [var.budget_usd_per_day]
-
-  variables {
-    budget_usd_per_day = 0
   }
 }

@@ -46,7 +46,7 @@ class Terraform:
             env=self.environment,
             capture_output=True,
             text=True,
-            timeout=300,
+            timeout=600,
         )
 
     def must(self, *arguments: str) -> str:

@@ -462,6 +462,7 @@ def differences(built: Facts, planned: Facts) -> Facts:
 def built() -> Iterator[Facts]:
     with pytest.MonkeyPatch.context() as patch, mock_aws():
         patch.setattr(builder, "_JOINED_WITHIN_S", 0.0)
+        patch.setenv("MOTO_EC2_LOAD_DEFAULT_AMIS", "false")
         for name in ("AWS_ENDPOINT_URL", "AWS_PROFILE"):
             patch.delenv(name, raising=False)
 

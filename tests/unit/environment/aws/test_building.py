@@ -93,6 +93,7 @@ def rules(group: str) -> list[dict[str, Any]]:
 def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     for name in ("AWS_ENDPOINT_URL", "AWS_PROFILE"):
         monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("MOTO_EC2_LOAD_DEFAULT_AMIS", "false")
     with mock_aws():
         yield
 
@@ -186,9 +187,10 @@ def test_down_deletes_what_players_made_when_terraform_trips_over_it(tmp_path: P
     up(where)
     ec2 = boto3.client("ec2", region_name="us-east-1")
     ec2.create_security_group(GroupName="database-repair", Description="x", VpcId=terraform.vpc)
-    image = ec2.describe_images(Owners=["amazon"])["Images"][0]["ImageId"]
     subnet = ec2.create_subnet(VpcId=terraform.vpc, CidrBlock="10.0.0.0/24")["Subnet"]["SubnetId"]
-    made = ec2.run_instances(ImageId=image, MinCount=1, MaxCount=1, SubnetId=subnet)["Instances"][0]["InstanceId"]
+    made = ec2.run_instances(ImageId="ami-12345678", MinCount=1, MaxCount=1, SubnetId=subnet)["Instances"][0][
+        "InstanceId"
+    ]
     ec2.delete_subnet(SubnetId=subnet)
     assert building.take_down(where) == []
     assert terraform.done.count("destroy") == 2

@@ -98,16 +98,18 @@ def test_a_shell_is_a_session_that_is_logged() -> None:
     assert command == "bash /etc/chaosgood/session ss -tn 'a b'"
 
 
-def test_hosts_have_the_names_that_they_have_on_the_twin() -> None:
+def test_hosts_have_the_names_that_they_have_on_the_twin(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MOTO_EC2_LOAD_DEFAULT_AMIS", "false")
     with mock_aws():
         ec2 = boto3.client("ec2", region_name="us-east-1")
         vpc = ec2.create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]
         subnet = ec2.create_subnet(VpcId=vpc, CidrBlock="10.0.0.0/24")["Subnet"]["SubnetId"]
-        image = ec2.describe_images(Owners=["amazon"])["Images"][0]["ImageId"]
         ids = {}
         for tier in ("web", "web", "workstation"):
             tags = [{"ResourceType": "instance", "Tags": [{"Key": "tier", "Value": tier}]}]
-            made = ec2.run_instances(ImageId=image, MinCount=1, MaxCount=1, SubnetId=subnet, TagSpecifications=tags)
+            made = ec2.run_instances(
+                ImageId="ami-12345678", MinCount=1, MaxCount=1, SubnetId=subnet, TagSpecifications=tags
+            )
             ids.setdefault(tier, []).append(made["Instances"][0]["InstanceId"])
         where = outputs()
         where.resources["vpc_id"] = vpc  # type: ignore[index]
