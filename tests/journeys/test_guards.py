@@ -13,14 +13,19 @@ def admit(environment: World, **source) -> None:
     environment.client("ec2").authorize_security_group_ingress(GroupId=environment.database, IpPermissions=[rule])
 
 
+def be_hurt(played) -> None:
+    """A fault that is repaired before anybody felt it is no outage."""
+    played.reach("outage")
+    eventually(lambda: played.told("chaosgood.sli.crossed"), 60, "users are hurt")
+
+
 def phases(played) -> list[str]:
     return [one["phase"] for one in played.told("chaosgood.phase.started")]
 
 
 def test_a_recovery_that_flaps_counts_when_it_stays_and_is_on_the_record(play, environment):
     played = play()
-    played.reach("outage")
-    eventually(lambda: played.told("chaosgood.sli.crossed"), 60, "users are hurt")
+    be_hurt(played)
     admit(environment, UserIdGroupPairs=[{"GroupId": environment.app}])
     played.reach("recovery")
     environment.healthy = False
@@ -56,7 +61,7 @@ def test_a_violation_that_is_mended_in_time_is_forgiven_and_on_the_record(play, 
 
 def test_the_whole_vpc_is_a_repair_and_noted_as_loose(play, environment):
     played = play()
-    played.reach("outage")
+    be_hurt(played)
     admit(environment, IpRanges=[{"CidrIp": "10.0.0.0/16"}])
     assert played.wait() == 0, played.text()
     assert "10.0.0.0/16" in played.told("chaosgood.guard.loose")[0]["what"]
@@ -65,7 +70,7 @@ def test_the_whole_vpc_is_a_repair_and_noted_as_loose(play, environment):
 
 def test_lost_orders_are_rejected(play, environment):
     played = play()
-    played.reach("outage")
+    be_hurt(played)
     environment.accounts = [{**environment.accounts[0], "stock": 10}]
     admit(environment, UserIdGroupPairs=[{"GroupId": environment.app}])
     assert played.wait() == 1
