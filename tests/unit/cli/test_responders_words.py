@@ -124,8 +124,6 @@ def test_a_game_that_there_is_not_is_bad_input():
 
 
 class FakeTwin:
-    outputs: dict = {}
-
     def argv_in(self, host, argv):
         return ["in", host, *argv]
 
