@@ -148,9 +148,7 @@ def before_activity_control(
         return
     provider = context["provider"]
     arguments = substitute(provider.get("arguments", {}), configuration, secrets)
-    _or_interrupt(
-        game, lambda: game.before_action(context["name"], provider["module"], provider["func"], arguments)
-    )
+    _or_interrupt(game, lambda: game.before_action(context["name"], provider["module"], provider["func"], arguments))
 
 
 def after_activity_control(
@@ -265,7 +263,9 @@ def _set_deadline(game: Game, name: str) -> None:
     """Python activities have no timeout: one that hangs would keep the fault from being undone."""
 
     def too_late() -> None:
-        game.conclude(Verdict.ABORTED, f"“{name}” did not come to an end within {_ACTIVITY_S:g} s: what it asks does not answer.")
+        game.conclude(
+            Verdict.ABORTED, f"“{name}” did not come to an end within {_ACTIVITY_S:g} s: what it asks does not answer."
+        )
         # Breaks off whatever the main thread hangs in, and has Chaos Toolkit play its rollbacks.
         exit_gracefully()
 
@@ -275,9 +275,7 @@ def _set_deadline(game: Game, name: str) -> None:
 
 
 def _is_python_action(context: Mapping[str, Any]) -> bool:
-    return (
-        _run.in_method and context.get("type") == "action" and context.get("provider", {}).get("type") == "python"
-    )
+    return _run.in_method and context.get("type") == "action" and context.get("provider", {}).get("type") == "python"
 
 
 def _holds(hypothesis: Mapping[str, Any], configuration: dict[str, Any], secrets: dict[str, Any] | None) -> bool:

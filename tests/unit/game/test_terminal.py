@@ -79,7 +79,14 @@ def test_a_responder_is_not_told_what_has_to_be_found_out(spectator, said):
     stage = Stage(Terminal(out), [], lambda *_: None)
     stage.sees_everything = spectator
     now = datetime.now(UTC)
-    call = {"session": "deploy-pipeline", "who": "injector", "service": "ec2", "action": "Revoke", "parameters": {}, "error": None}
+    call = {
+        "session": "deploy-pipeline",
+        "who": "injector",
+        "service": "ec2",
+        "action": "Revoke",
+        "parameters": {},
+        "error": None,
+    }
     stage.narrate(Event(Kind.AWS_CALL, "/games/x/cloudtrail", now, now, data=call))
     stage.narrate(Event(Kind.NOTE, "/games/x/responder", now, now, data={"by": "me", "text": "hm"}))
     stage.close(0)

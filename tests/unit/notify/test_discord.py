@@ -47,7 +47,9 @@ def test_many_short_fields_are_cut_at_25_and_empty_ones_are_filled():
     assert [(one["name"], one["value"]) for one in body["embeds"][0]["fields"]] == [("-", "-")] * 25
 
 
-@pytest.mark.parametrize(("text", "limit", "cut"), [("abc", 3, "abc"), ("abcd", 3, "ab…"), ("🔥🔥🔥", 5, "🔥🔥…"), ("ab", 0, "")])
+@pytest.mark.parametrize(
+    ("text", "limit", "cut"), [("abc", 3, "abc"), ("abcd", 3, "ab…"), ("🔥🔥🔥", 5, "🔥🔥…"), ("ab", 0, "")]
+)
 def test_text_is_cut_with_an_ellipsis_and_never_within_a_character(text, limit, cut):
     assert fit(text, limit) == cut
 

@@ -51,9 +51,7 @@ def test_the_last_verdict_counts_when_a_later_one_overrules(tmp_path):
     impact, last_bad = moment(3).isoformat(), moment(4).isoformat()
     resolved = {"verdict": "resolved", "reason": "a", "impact": impact, "last_bad": last_bad}
     overruled = {"verdict": "aborted", "reason": "b", "impact": None, "last_bad": None}
-    folder = game_on_disk(
-        tmp_path / "g", (10, Kind.VERDICT, "game", resolved), (11, Kind.VERDICT, "game", overruled)
-    )
+    folder = game_on_disk(tmp_path / "g", (10, Kind.VERDICT, "game", resolved), (11, Kind.VERDICT, "game", overruled))
     assert (figures(folder).verdict, figures(folder).resolve) == ("aborted", None)
 
 
