@@ -220,7 +220,7 @@ class Game:
                 self._check_guards(served=recovery.judgement.state not in (State.UNHURT, State.OUTAGE))
                 checked = time.monotonic()
                 ruling = recovery.step(self._situation())
-            if ruling is not None:
+            if ruling is not None and not (ruling.verdict is Verdict.RESOLVED and self._responder_is_at_work()):
                 self.conclude(ruling.verdict, ruling.reason, recovery, ruling.guards)
                 return ruling
             self._follow_phase(recovery.judgement.state)
@@ -228,6 +228,9 @@ class Game:
             self.over.wait(_STEP_S)
         assert self.verdict is not None
         return Ruling(self.verdict, self.reason)
+
+    def _responder_is_at_work(self) -> bool:
+        return self.ending.responder is not None and self.ending.responder.is_at_work
 
     # Verdict
 

@@ -45,6 +45,11 @@ class Program:
         self._thread.start()
         self._feeder.start()
 
+    @property
+    def is_running(self) -> bool:
+        """Whether it has not ended yet."""
+        return self._process.poll() is None
+
     def stop(self) -> None:
         """End it and whatever it started in its group; by force when it does not go within half a second."""
         for number in (signal.SIGTERM, signal.SIGKILL):

@@ -50,6 +50,10 @@ class Responder(Protocol):
     sees_everything: bool
     """Whether the terminal is a spectator's: it may then show what a responder has to find out."""
 
+    @property
+    def is_at_work(self) -> bool:
+        """Whether it is known to be still at it: until it is done, nothing is resolved."""
+
     def begin(self) -> None:
         """The game has begun and the environment is up."""
 
@@ -64,6 +68,7 @@ class Human:
     """A person at this terminal and at others."""
 
     sees_everything = False
+    is_at_work = False
 
     def __init__(self, briefing: Briefing) -> None:
         self._briefing = briefing
@@ -99,6 +104,7 @@ class _ByProgram:
     """A responder that is a program, started by the page."""
 
     sees_everything = True
+    is_at_work = False
 
     def __init__(self, briefing: Briefing) -> None:
         self._briefing = briefing
@@ -147,6 +153,11 @@ class Autopilot(_ByProgram):
     def __init__(self, briefing: Briefing, play: Play) -> None:
         super().__init__(briefing)
         self._play = play
+
+    @property
+    def is_at_work(self) -> bool:  # type: ignore[override]  # the others answer with a constant
+        """Until its script has ended: one that repairs first and harms later must not win in between."""
+        return self._program is not None and self._program.is_running
 
     def page(self, page: Page) -> None:  # noqa: ARG002 - a fix is the same whatever the alert says
         """Do as a person would: acknowledge, then work, on the workstation or where the play says."""
