@@ -71,7 +71,7 @@ def test_an_outage_that_somebody_else_ends_healed_by_itself(play, twin, ec2, tmp
 
     def hurt():
         files = list((tmp_path / "games").glob("*/events.jsonl"))
-        return files and "chaosgood.alert.firing" in files[0].read_text()
+        return files and "chaosgood.notification.sent" in files[0].read_text()
 
     eventually(hurt, 180, "users are hurt")
     resources = twin.outputs["resources"]
