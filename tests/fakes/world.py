@@ -91,6 +91,11 @@ class World:
         """Whether users are hurt now."""
         return not all(good for _, good in self._history[-2:])
 
+    @property
+    def fires(self) -> bool:
+        """Whether the alert fires: as the real one it wants two bad seconds, which also make an impact."""
+        return sum(not good for _, good in self._history[-3:]) >= 2
+
     def answer(self, request: Request) -> Answer:
         """Play Prometheus and Alertmanager."""
         if self.hang.is_set():
@@ -105,12 +110,12 @@ class World:
             return known
         labels = {"alertname": "ShopDown", "page": "true", "severity": "critical"}
         if request.path == "/api/v1/alerts":
-            return _data({"alerts": [{"state": "firing", "labels": labels}] if self.fails else []})
+            return _data({"alerts": [{"state": "firing", "labels": labels}] if self.fires else []})
         alert = {
             "fingerprint": "f", "labels": labels, "annotations": {"summary": "Users are hurt"},
             "startsAt": datetime.fromtimestamp(self._history[-1][0], UTC).isoformat(), "status": {"state": "active"},
         }  # fmt: skip
-        return Answer(body=[alert] if self.fails else [])
+        return Answer(body=[alert] if self.fires else [])
 
 
 @contextmanager
