@@ -5,6 +5,7 @@ SHELL := bash
 .DELETE_ON_ERROR:
 
 SCENARIO ?= sg-break
+WORKERS ?= 3
 BIN := .venv/bin
 CHAOS := $(BIN)/chaos --no-version-check
 CODE := chaosgood_ext tests benchmarks
@@ -21,8 +22,8 @@ play: .venv/.run ## the same for you: make play SCENARIO=sg-break
 doctor: .venv/.run ## try what the twin needs of this machine
 	$(BIN)/chaos doctor
 
-test: lint .venv/.audit ## linters, types, import contracts, then every test
-	$(BIN)/pytest
+test: lint .venv/.audit ## linters, types, import contracts, then every test; WORKERS=1 has them run one by one
+	$(BIN)/pytest -n $(WORKERS) --dist loadgroup
 
 lint: .venv/.dev ## linters, types and import contracts alone
 	$(BIN)/ruff check $(CODE)
