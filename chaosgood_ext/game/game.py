@@ -67,6 +67,7 @@ class Game:
         self.stage = Stage(terminal, configured(), self.note)
         self.ending = Ending(self.note)
         self._rates: Mapping[Any, float] = {}
+        self._fault_began: float | None = None
         self._fault_at: float | None = None
         self._acted = False
         self._paged: Alert | None = None
@@ -188,6 +189,7 @@ class Game:
         elif not irreversible:
             return
         self._open_fault = name
+        self._fault_began = time.time()
         self.enter(Phase.FAULT)
         self.record(Kind.FAULT_STARTED, {"fault": name}, subject=name)
 
@@ -205,11 +207,12 @@ class Game:
 
         Raises :class:`GameError` when nothing was broken, or when the game was ended by somebody else.
         """
-        if self._fault_at is None:
+        if self._fault_at is None or self._fault_began is None:
             raise GameError("There is no fault to recover from.", "Break something first.")
         description = self.description
         rules = Rules(description.hold_window_s, description.objective, rates=self._rates)
-        recovery = Recovery(rules, self._fault_at, description.time_limit_s)
+        # A fault can hurt before the action that causes it has returned.
+        recovery = Recovery(rules, self._fault_began, description.time_limit_s)
         checked = 0.0
         while not self.over.is_set():
             self._require_environment()
@@ -321,10 +324,10 @@ class Game:
             self.give_up(f"The twin {twin.name} went away in the middle of the game. Play again to boot a new one.")
 
     def _situation(self) -> Situation:
-        assert self._fault_at is not None
+        assert self._fault_began is not None
         assert self.ending.lookout is not None
         return Situation(
-            time.time(), self.seen.since(self._fault_at), self.seen.pages_firing, self.seen.check,
+            time.time(), self.seen.since(self._fault_began), self.seen.pages_firing, self.seen.check,
             self.ending.lookout.silent_s, self._acted,
         )  # fmt: skip
 
@@ -378,7 +381,7 @@ class Game:
             self.record(Kind.GUARD_LOOSE, {"guard": name, "what": what}, subject=name)
 
     def _alerted(self, alert: Alert) -> None:
-        if self._fault_at is None or self._paged is not None:
+        if self._fault_began is None or self._paged is not None:
             return
         self._paged = alert
         summary = alert.annotations.get("summary", alert.name)
