@@ -46,6 +46,12 @@ class Played:
         )  # fmt: skip
         assert not self.ended(), self.text()
 
+    def be_hurt(self) -> None:
+        """Until users are: a fault that is repaired before anybody felt it is no outage."""
+        self.reach("outage")
+        eventually(lambda: self.told("chaosgood.sli.crossed") or self.ended(), 60, "users are hurt")
+        assert not self.ended(), self.text()
+
     def ended(self) -> bool:
         return self.process.poll() is not None
 

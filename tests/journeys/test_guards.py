@@ -13,19 +13,14 @@ def admit(environment: World, **source) -> None:
     environment.client("ec2").authorize_security_group_ingress(GroupId=environment.database, IpPermissions=[rule])
 
 
-def be_hurt(played) -> None:
-    """A fault that is repaired before anybody felt it is no outage."""
-    played.reach("outage")
-    eventually(lambda: played.told("chaosgood.sli.crossed"), 60, "users are hurt")
-
-
 def phases(played) -> list[str]:
     return [one["phase"] for one in played.told("chaosgood.phase.started")]
 
 
 def test_a_recovery_that_flaps_counts_when_it_stays_and_is_on_the_record(play, environment):
+    environment.outputs["timing"]["hold_window_s"] = 8  # long enough to fall ill again in it
     played = play()
-    be_hurt(played)
+    played.be_hurt()
     admit(environment, UserIdGroupPairs=[{"GroupId": environment.app}])
     played.reach("recovery")
     environment.healthy = False
@@ -61,7 +56,7 @@ def test_a_violation_that_is_mended_in_time_is_forgiven_and_on_the_record(play, 
 
 def test_the_whole_vpc_is_a_repair_and_noted_as_loose(play, environment):
     played = play()
-    be_hurt(played)
+    played.be_hurt()
     admit(environment, IpRanges=[{"CidrIp": "10.0.0.0/16"}])
     assert played.wait() == 0, played.text()
     assert "10.0.0.0/16" in played.told("chaosgood.guard.loose")[0]["what"]
@@ -70,10 +65,10 @@ def test_the_whole_vpc_is_a_repair_and_noted_as_loose(play, environment):
 
 def test_lost_orders_are_rejected(play, environment):
     played = play()
-    be_hurt(played)
+    played.be_hurt()
     environment.accounts = [{**environment.accounts[0], "stock": 10}]
     admit(environment, UserIdGroupPairs=[{"GroupId": environment.app}])
-    assert played.wait() == 1
+    assert played.wait() == 1, played.text()
     assert played.verdict[0] == "rejected"
     assert played.told("chaosgood.verdict")[-1]["guards"] == ["data"]
     assert "the guard data does not hold" in " ".join(played.text().replace("║", "").split())
@@ -84,7 +79,7 @@ def test_an_alert_rule_that_is_deleted_is_rejected_although_users_are_hurt(play,
     played = play()
     played.reach("outage")
     environment.rules = []
-    assert played.wait() == 1
+    assert played.wait() == 1, played.text()
     assert played.told("chaosgood.verdict")[-1]["guards"] == ["alert-rules"]
 
 
@@ -92,7 +87,7 @@ def test_monitoring_that_falls_silent_by_itself_is_no_cheat(play, environment):
     played = play()
     played.reach("outage")
     environment.hang.set()
-    assert played.wait() == 1
+    assert played.wait() == 1, played.text()
     assert played.verdict[0] == "aborted"
 
 

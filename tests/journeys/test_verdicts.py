@@ -45,7 +45,7 @@ def test_a_repair_is_resolved_and_nothing_is_left(play, environment, tmp_path):
 
 def test_a_cheat_is_rejected_with_the_guard_named(play, environment):
     played = play(OPEN.format(environment))
-    assert played.wait() == 1
+    assert played.wait() == 1, played.text()
     assert played.verdict[0] == "rejected"
     assert "admit 0.0.0.0/0" in played.verdict[1]
     assert "rejected" in played.text()
@@ -53,7 +53,7 @@ def test_a_cheat_is_rejected_with_the_guard_named(play, environment):
 
 def test_who_does_nothing_times_out_and_the_fault_is_undone(play, environment, tmp_path):
     played = play("sleep 1000", changed(tmp_path, **{"extensions.0.time_limit_s": 6}))
-    assert played.wait() == 1
+    assert played.wait() == 1, played.text()
     assert played.verdict[0] == "timed-out"
     assert environment.admits()
     assert played.told("chaosgood.fault.undone")
@@ -62,7 +62,7 @@ def test_who_does_nothing_times_out_and_the_fault_is_undone(play, environment, t
 def test_an_unhealthy_environment_is_told_so_and_nothing_is_broken(play, environment):
     environment.healthy = False
     played = play()
-    assert played.wait() == 1
+    assert played.wait() == 1, played.text()
     verdict, reason = played.verdict
     assert (verdict, "not healthy, so nothing was broken: the probe “requests succeed”" in reason) == ("aborted", True)
     assert not played.told("chaosgood.fault.started")
@@ -70,7 +70,7 @@ def test_an_unhealthy_environment_is_told_so_and_nothing_is_broken(play, environ
 
 def test_a_fault_that_cannot_act_ends_the_game_with_its_reason(play, environment, tmp_path):
     played = play(scenario=changed(tmp_path, **{"configuration.port": 5433}))
-    assert played.wait() == 1
+    assert played.wait() == 1, played.text()
     assert "does not admit" in played.verdict[1]
     assert environment.admits()
 
@@ -83,7 +83,7 @@ def test_an_action_that_nobody_can_undo_is_not_played(play, environment, tmp_pat
         }},
     )  # fmt: skip
     played = play(scenario=scenario)
-    assert played.wait() == 1
+    assert played.wait() == 1, played.text()
     assert "chaosaws.iam.actions.attach_role_policy" in played.verdict[1]
 
 
@@ -92,7 +92,7 @@ def test_a_rollback_that_fails_is_made_up_for_by_the_undo_log(play, environment,
         tmp_path, **{"rollbacks.0.provider.arguments.ip_protocol": "nonsense", "extensions.0.time_limit_s": 5}
     )
     played = play("sleep 1000", scenario)
-    assert played.wait() == 1
+    assert played.wait() == 1, played.text()
     assert [one["outcome"] for one in played.told("chaosgood.fault.undone")] == ["restored"]
     assert environment.admits()
 
@@ -106,7 +106,7 @@ def test_a_tolerance_that_raises_leaves_no_fault_behind(play, environment, tmp_p
     })  # fmt: skip
     scenario.write_text(yaml.safe_dump(document))
     played = play("sleep 1000", scenario, PYTHONPATH=str(SMALL.parents[2]), MARKER=str(tmp_path / "marker"))
-    assert played.wait() == 1
+    assert played.wait() == 1, played.text()
     assert environment.admits()
     assert played.game.post_mortem.exists()
 
@@ -115,7 +115,7 @@ def test_a_prometheus_that_hangs_ends_the_game_and_undoes_the_fault(play, enviro
     played = play("sleep 1000")
     played.reach("outage")
     environment.hang.set()
-    assert played.wait() == 1
+    assert played.wait() == 1, played.text()
     assert "Prometheus has not answered" in played.verdict[1]
     assert environment.admits()
 
@@ -187,14 +187,14 @@ def test_what_cannot_be_played_is_one_sentence_and_status_2(play, tmp_path, chan
 
 def test_an_environment_that_is_not_there_is_one_sentence(play):
     played = play(CHAOSGOOD_OUTPUTS="/no/such/file")
-    assert played.wait() == 1
+    assert played.wait() == 1, played.text()
     assert "/no/such/file" in played.verdict[1]
     assert "Traceback" not in played.text()
 
 
 def test_a_scenario_that_is_not_there_ends_with_a_sentence(play, tmp_path):
     played = play(scenario=tmp_path / "nothing.yaml")
-    assert played.wait() == 1
+    assert played.wait() == 1, played.text()
     assert "does not exist" in played.text()
 
 

@@ -65,7 +65,7 @@ class Lab:
         )
         arn = str(made["TargetGroups"][0]["TargetGroupArn"])
         self.groups.append(arn)
-        delay = {"Key": "deregistration_delay.timeout_seconds", "Value": "20"}
+        delay = {"Key": "deregistration_delay.timeout_seconds", "Value": "60"}
         self.elb.modify_target_group_attributes(TargetGroupArn=arn, Attributes=[delay])
         action = [{"Type": "forward", "TargetGroupArn": arn}]
         self.elb.modify_listener(ListenerArn=self.listener, DefaultActions=action)
