@@ -1,4 +1,4 @@
-"""Many whole games over a scenario's fixes, cheats and doing nothing: `python -m benchmarks.games --games 100`.
+"""Whole games over a scenario's fixes, cheats and doing nothing: `python -m benchmarks.games --games 100 --keep`.
 
 Counts wrong verdicts, and prints the spread of the times. Each game is played on a private twin of its own.
 """
@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from itertools import cycle, islice
@@ -131,30 +132,38 @@ def measured(outcomes: Sequence[Outcome]) -> list[Figure]:
 
 
 @click.command()
-@click.option("--games", default=100, show_default=True, help="How many; every way to play has its turn.")
+@click.option("--games", type=int, help="How many, over all ways to play in turn; default: each once.")
 @click.option("--only", multiple=True, help="Only this way to play; can be repeated.")
-def main(games: int, only: tuple[str, ...]) -> None:
-    """Play GAMES games of sg-break over its fixes, its cheats and doing nothing; exit with 1 if a verdict is wrong."""
+@click.option("--at-once", default=1, show_default=True, help="How many are played side by side.")
+@click.option("--keep", "kept", is_flag=True, help="Add each game to games.jsonl, and the figures to results.json.")
+def main(games: int | None, only: tuple[str, ...], at_once: int, kept: bool) -> None:
+    """Play sg-break over its fixes, its cheats and doing nothing; exit with 1 if a verdict is wrong."""
     ways = [case for case in cases(load(SCENARIO)[1]) if not only or case.play in only]
+    if not ways:
+        raise click.UsageError(f"There is no way to play {', '.join(only)}.")
+    played = list(islice(cycle(ways), games or len(ways)))
     outcomes: list[Outcome] = []
-    with GAMES.open("a") as kept:
-        for number, case in enumerate(islice(cycle(ways), games), 1):
-            outcome = play(case)
+    with ThreadPoolExecutor(at_once) as pool:
+        for outcome in pool.map(play, played):
             outcomes.append(outcome)
-            kept.write(json.dumps({**asdict(outcome), "wrong": outcome.wrong}) + "\n")
-            kept.flush()
-            word = "WRONG" if outcome.wrong else "right"
-            guards = f" by {', '.join(outcome.guards)}" if outcome.guards else ""
-            print(
-                f"{number}/{games} {case.play}: {outcome.verdict}{guards}, {word} ({outcome.whole_s:.0f} s)",
-                file=sys.stderr, flush=True,
-            )  # fmt: skip
-            if outcome.wrong:
-                print(f"  {outcome.reason} (exit status {outcome.status})", file=sys.stderr)
+            _tell(outcome, f"{len(outcomes)}/{len(played)}")
+            if kept:
+                with GAMES.open("a") as file:
+                    file.write(json.dumps({**asdict(outcome), "wrong": outcome.wrong}) + "\n")
     figures = measured(outcomes)
-    keep(RESULTS, figures)
+    if kept:
+        keep(RESULTS, figures)
     print(show(figures))
     sys.exit(any(outcome.wrong for outcome in outcomes))
+
+
+def _tell(outcome: Outcome, which: str) -> None:
+    word = "WRONG" if outcome.wrong else "right"
+    guards = f" by {', '.join(outcome.guards)}" if outcome.guards else ""
+    said = f"{which} {outcome.case.play}: {outcome.verdict}{guards}, {word} ({outcome.whole_s:.0f} s)"
+    if outcome.wrong:
+        said += f"\n  {outcome.reason} (exit status {outcome.status})"
+    print(said, file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":
