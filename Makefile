@@ -35,6 +35,9 @@ format: .venv/.dev ## let ruff mend what it can
 	$(BIN)/ruff check --fix $(CODE)
 	$(BIN)/ruff format $(CODE)
 
+games: .venv/.dev ## play every fix and every cheat of sg-break, and doing nothing: each must get its verdict
+	$(BIN)/python -m benchmarks.games --at-once 2
+
 bench: .venv/.dev ## measure the figures of the performance table
 	$(BIN)/python -m benchmarks
 
@@ -91,4 +94,4 @@ clean: ## remove what was made in this clone (the cache folder stays)
 	@scripts/set-up audit
 	@touch $@
 
-.PHONY: help run play doctor test aws-cost aws-plan aws-up aws-down lint format bench set-up lock schema clean
+.PHONY: help run play doctor test aws-cost aws-plan aws-up aws-down lint format games bench set-up lock schema clean
