@@ -15,10 +15,8 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 import click
@@ -87,9 +85,9 @@ VICTIMS: dict[str, Victim] = {
 
 
 @contextmanager
-def shared_twin(folder: Path, name: str = "kills") -> Iterator[dict[str, str]]:
+def shared_twin(folder: Path) -> Iterator[dict[str, str]]:
     """A twin that outlives the games, and the environment of commands that play on it, their games in `folder`."""
-    twin = launcher.boot(f"{name}-{os.getpid()}")
+    twin = launcher.boot(f"kills-{os.getpid()}")
     own = {key: value for key, value in os.environ.items() if not key.startswith(("AWS_", "CHAOSGOOD_"))}
     if cache := os.environ.get("CHAOSGOOD_CACHE"):
         own["CHAOSGOOD_CACHE"] = cache
@@ -149,29 +147,20 @@ def kill_one(
     return Kill(phase, after_s, was_in, opened, tuple(left), taken)
 
 
-def campaign(kills: int, *, seed: int, progress: Progress, victim: str = "game", at_once: int = 1) -> list[Kill]:
-    """Kill `victim` in that many games, each at a random moment of a random phase; all phases come equally often.
-
-    `at_once` games are played side by side, each on a twin of its own.
-    """
+def campaign(kills: int, *, seed: int, progress: Progress, victim: str = "game") -> list[Kill]:
+    """Kill `victim` in that many games, each at a random moment of a random phase; all phases come equally often."""
     dice = random.Random(seed)
     phases: list[Phase] = []
     while len(phases) < kills:
         phases += dice.sample(list(PHASES), len(PHASES))
-    moments = [(phase, dice.uniform(0, PHASES[phase])) for phase in phases[:kills]]
-    done: list[Kill] = []
-
-    def play(share: int) -> None:
-        with tempfile.TemporaryDirectory(prefix="chaosgood-kills-") as folder:
-            games = Path(folder, "games")
-            games.mkdir()
-            with shared_twin(games, f"kills-{share}") as environment:
-                for phase, after_s in moments[share::at_once]:
-                    done.append(kill_one(environment, phase, after_s, victim=victim))
-                    progress(f"{len(done)} of {kills}: {_said(done[-1])}")
-
-    with ThreadPoolExecutor(at_once) as pool:
-        list(pool.map(play, range(at_once)))
+    done = []
+    with tempfile.TemporaryDirectory(prefix="chaosgood-kills-") as folder:
+        games = Path(folder, "games")
+        games.mkdir()
+        with shared_twin(games) as environment:
+            for number, phase in enumerate(phases[:kills], 1):
+                done.append(kill_one(environment, phase, dice.uniform(0, PHASES[phase]), victim=victim))
+                progress(f"{number} of {kills}: {_said(done[-1])}")
     return done
 
 
@@ -232,14 +221,12 @@ def _said(kill: Kill) -> str:
 @click.command()
 @click.option("--kills", default=200, show_default=True, help="How many games are killed.")
 @click.option("--seed", type=int, help="Repeats a campaign; default: drawn, and printed.")
-@click.option("--at-once", default=1, show_default=True, help="How many games are played side by side.")
 @click.option("--victim", default="game", type=click.Choice(sorted(VICTIMS)), help="Who is killed.")
-def main(kills: int, seed: int | None, at_once: int, victim: str) -> None:
+def main(kills: int, seed: int | None, victim: str) -> None:
     """Kill games, recover, and print what was left: by phase, and in all."""
     seed = seed if seed is not None else random.SystemRandom().randrange(10**6)
     print(f"seed {seed}", flush=True)
-    told = partial(print, flush=True)
-    done = campaign(kills, seed=seed, progress=told, victim=victim, at_once=at_once)
+    done = campaign(kills, seed=seed, progress=lambda text: print(text, flush=True), victim=victim)
     rows = []
     for phase in PHASES:
         those = [kill for kill in done if kill.aimed_at is phase]
