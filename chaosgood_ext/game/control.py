@@ -8,6 +8,7 @@ idempotent, and speak up.
 from __future__ import annotations
 
 import logging
+import random
 import re
 import threading
 from collections.abc import Callable, Mapping
@@ -36,6 +37,7 @@ from chaosgood_ext.game.terminal import Terminal
 from chaosgood_ext.record.event import Kind
 from chaosgood_ext.record.folder import create
 from chaosgood_ext.scenario.model import parse
+from chaosgood_ext.scenario.variants import choose, only, played
 
 logger = logging.getLogger("chaostoolkit")
 
@@ -68,9 +70,13 @@ def configure_control(
     try:
         scenario = parse(experiment, source)
         settings = Settings.of(configuration, scenario)
+        variant = choose(scenario, settings.variant, settings.fix, random.choice)
+        experiment["method"][:] = played(experiment["method"], scenario, variant)
+        configuration["variant"] = variant.name if variant is not None else ""
+        scenario = only(scenario, variant)
         name = Path(source).stem
         folder = create(name)
-        description = describe(folder.name, scenario, settings, name=name, source=source)
+        description = describe(folder.name, scenario, settings, name=name, source=source, variant=variant)
         game = Game(scenario, settings, folder, description=description, terminal=Terminal())
     except ChaosGoodError as failure:
         _leave(str(failure), failure.exit_status)

@@ -8,13 +8,15 @@ from importlib.metadata import PackageNotFoundError, version
 
 from chaosgood_ext.game.settings import Settings
 from chaosgood_ext.record.folder import Description
-from chaosgood_ext.scenario.model import Scenario
+from chaosgood_ext.scenario.model import Scenario, Variant
 
 _PACKAGES = ("chaotic-good", "chaostoolkit", "chaostoolkit-lib", "chaostoolkit-aws", "chaostoolkit-prometheus", "moto")
 
 
-def describe(game: str, scenario: Scenario, settings: Settings, *, name: str, source: str) -> Description:
-    """The description of the game `game` of the scenario called `name`, read from `source`."""
+def describe(
+    game: str, scenario: Scenario, settings: Settings, *, name: str, source: str, variant: Variant | None = None
+) -> Description:
+    """The description of the game `game` of the scenario called `name` (and the variant chosen), read from `source`."""
     fix = scenario.play(settings.fix).name if settings.responder == "autopilot" else ""
     return Description(
         game=game,
@@ -24,6 +26,7 @@ def describe(game: str, scenario: Scenario, settings: Settings, *, name: str, so
         responder=settings.responder,
         environment=settings.environment,
         fix=fix,
+        variant=variant.name if variant is not None else "",
         source=source,
         difficulty=scenario.difficulty,
         story=scenario.story,

@@ -16,11 +16,13 @@ ENVIRONMENTS = ("twin", "aws")
 
 @dataclass(frozen=True)
 class Settings:
-    """Who responds, with which fix or command, and where."""
+    """Who responds, with which fix or command, what breaks, and where."""
 
     responder: str = "human"
     fix: str = ""
     command: str = ""
+    variant: str = ""
+    """What breaks, in a scenario that has variants; empty: one of them, at random."""
     environment: str = "twin"
     time_limit_s: float = 0.0
     """Another time limit than the scenario's; 0 for the scenario's, scaled by the environment."""
@@ -28,7 +30,7 @@ class Settings:
     @classmethod
     def of(cls, configuration: Mapping[str, Any], scenario: Scenario) -> Settings:
         """The switches in Chaos Toolkit's `configuration`; raises :class:`BadInput` for values there are not."""
-        names = ("responder", "fix", "command", "environment")
+        names = ("responder", "fix", "command", "variant", "environment")
         own = {name: str(configuration[name]) for name in names if configuration.get(name)}
         settings = cls(**own, time_limit_s=_seconds(configuration.get("time_limit_s")))
         if settings.responder not in RESPONDERS:

@@ -29,6 +29,8 @@ class Description:
     environment: str
     """Kind and name of the environment, as in `twin swift-heron`."""
     fix: str = ""
+    variant: str = ""
+    """What broke, in a scenario that has variants."""
     source: str = ""
     """The scenario's file, as the facilitator named it."""
     difficulty: str = ""

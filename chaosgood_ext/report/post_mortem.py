@@ -69,6 +69,7 @@ def summary(folder: GameFolder) -> dict[str, Any]:
         "environment": description.environment,
         "responder": description.responder,
         "fix": description.fix or None,
+        "variant": description.variant or None,
         "running": folder.running,
         "verdict": now.verdict,
         "reason": now.reason,
@@ -86,12 +87,13 @@ def summary(folder: GameFolder) -> dict[str, Any]:
 
 def _head(description: Description, now: Figures, running: bool) -> str:
     fix = f" playing `{description.fix}`" if description.fix else ""
+    variant = f", variant {description.variant}" if description.variant else ""
     verdict = "the game still runs" if running else f"**{now.verdict}**"
     return (
         f"# Post-mortem: {_text(description.title)}\n\n"
         f"| | |\n|---|---|\n"
         f"| Verdict | {verdict} |\n"
-        f"| Scenario | {_text(description.scenario)} ({_text(description.difficulty)}) |\n"
+        f"| Scenario | {_text(description.scenario)} ({_text(description.difficulty)}{_text(variant)}) |\n"
         f"| Started | {_clock(datetime.fromisoformat(description.started), day=True)} |\n"
         f"| Environment | {_text(description.environment)} |\n"
         f"| Responder | {_text(description.responder)}{fix} |"

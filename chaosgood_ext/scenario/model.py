@@ -30,6 +30,20 @@ class Play:
     description: str
     run: str
     where: str = "workstation"
+    variants: tuple[str, ...] = ()
+    """The names of the variants that it is for; empty: all."""
+
+
+@dataclass(frozen=True)
+class Variant:
+    """One of several things that break in a scenario, all behind the same page.
+
+    Of the method's activities that variants name in `activities`, only its own are played.
+    """
+
+    name: str
+    description: str
+    activities: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -46,8 +60,14 @@ class Scenario:
     cheats: tuple[Play, ...] = ()
     contributing_factors: tuple[str, ...] = ()
     irreversible: tuple[str, ...] = ()
+    variants: tuple[Variant, ...] = ()
     hold_window_s: float | None = None
     objective: float = 0.99
+
+    @property
+    def plays(self) -> tuple[Play, ...]:
+        """All that the autopilot can do."""
+        return (*self.fixes, *self.cheats)
 
     def play(self, name: str) -> Play:
         """The fix or cheat called `name`, or the first fix when `name` is empty.
@@ -56,10 +76,10 @@ class Scenario:
         """
         if not name:
             return self.fixes[0]
-        for play in (*self.fixes, *self.cheats):
+        for play in self.plays:
             if play.name == name:
                 return play
-        known = ", ".join(play.name for play in (*self.fixes, *self.cheats))
+        known = ", ".join(play.name for play in self.plays)
         raise BadInput(f"The scenario has no fix {name!r}.", f"Set CHAOSGOOD_FIX to one of: {known}.")
 
 
@@ -106,9 +126,13 @@ def parse(experiment: object, path: str) -> Scenario:
     assert isinstance(experiment, Mapping)
     (extension,) = (each for each in experiment["extensions"] if each["name"] == NAME)
     fields = {key: value for key, value in extension.items() if key != "name"}
-    plays = {key: tuple(Play(**play) for play in fields.get(key, ())) for key in ("fixes", "cheats")}
-    lists = {key: tuple(fields.get(key, ())) for key in ("hints", "contributing_factors", "irreversible")}
-    return Scenario(**{**fields, **plays, **lists})
+    plays = {key: tuple(Play(**_frozen(play)) for play in fields.get(key, ())) for key in ("fixes", "cheats")}
+    variants = tuple(Variant(**_frozen(variant)) for variant in fields.get("variants", ()))
+    return Scenario(**{**_frozen(fields), **plays, "variants": variants})
+
+
+def _frozen(fields: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: tuple(value) if isinstance(value, list) else value for key, value in fields.items()}
 
 
 def _extension_problems(extension: Mapping[str, Any], where: str) -> Iterator[Problem]:
@@ -117,15 +141,36 @@ def _extension_problems(extension: Mapping[str, Any], where: str) -> Iterator[Pr
     errors = sorted(Draft202012Validator(schema()).iter_errors(extension), key=lambda error: error.json_path)
     for error in errors:
         yield Problem(where + error.json_path.removeprefix("$"), _sentence(error))
+    yield from _repeated(extension, ("fixes", "cheats"), where)
+    yield from _repeated(extension, ("variants",), where)
+    yield from _unknown_variants(extension, where)
+
+
+def _repeated(extension: Mapping[str, Any], keys: tuple[str, ...], where: str) -> Iterator[Problem]:
+    """Names that are there twice among what is listed under `keys`."""
     names: set[str] = set()
+    for key in keys:
+        for index, name in enumerate(_names(extension.get(key))):
+            if name and name in names:
+                yield Problem(f"{where}.{key}[{index}].name", f"{name} is there twice")
+            names.add(name)
+
+
+def _unknown_variants(extension: Mapping[str, Any], where: str) -> Iterator[Problem]:
+    known = _names(extension.get("variants"))
     for key in ("fixes", "cheats"):
         plays = extension.get(key)
         for index, play in enumerate(plays if isinstance(plays, list) else []):
-            name = play.get("name") if isinstance(play, Mapping) else None
-            if isinstance(name, str) and name in names:
-                yield Problem(f"{where}.{key}[{index}].name", f"{name} is there twice")
-            elif isinstance(name, str):
-                names.add(name)
+            own = play.get("variants") if isinstance(play, Mapping) else None
+            for number, name in enumerate(own if isinstance(own, list) else []):
+                if name not in known:
+                    yield Problem(f"{where}.{key}[{index}].variants[{number}]", f"there is no variant {name!r}")
+
+
+def _names(listed: object) -> list[str]:
+    """The name of each mapping in a list; empty where it has none."""
+    each = listed if isinstance(listed, list) else []
+    return [str(one.get("name", "")) if isinstance(one, Mapping) else "" for one in each]
 
 
 def _sentence(error: ValidationError) -> str:

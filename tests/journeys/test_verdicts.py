@@ -164,6 +164,28 @@ def test_a_command_gets_page_and_environment_and_is_ended_with_the_game(play, en
     assert f"AWS_ENDPOINT_URL={environment.outputs['endpoint_url']}" in variables
 
 
+VARIANTS = [
+    {"name": "rule", "description": "The rule is gone.", "activities": ["something happens"]},
+    {"name": "nothing", "description": "Nothing is gone.", "activities": []},
+]
+
+
+def test_a_variant_plays_its_own_activities_and_is_on_the_record(play, environment, tmp_path):
+    scenario = changed(tmp_path, **{"extensions.0.variants": VARIANTS, "configuration.variant": "rule"})
+    played = play(REPAIR.format(environment), scenario)
+    assert played.wait() == 0, played.text()
+    assert played.told("chaosgood.fault.injected")
+    assert "(easy, variant rule)" in played.game.post_mortem.read_text()
+
+
+def test_a_variant_does_not_play_the_activities_of_others(play, tmp_path):
+    scenario = changed(tmp_path, **{"extensions.0.variants": VARIANTS, "configuration.variant": "nothing"})
+    played = play(scenario=scenario)
+    assert played.wait() == 1, played.text()
+    assert "There is no fault to recover from" in played.verdict[1]
+    assert [one["activity"]["name"] for one in played.game.read_journal()["run"]] == ["calm", "users are served again"]
+
+
 def test_a_dry_run_plays_no_game(play, tmp_path):
     played = play("true", SMALL, "--dry", "activities")
     played.wait()
@@ -174,6 +196,7 @@ def test_a_dry_run_plays_no_game(play, tmp_path):
     ("changes", "status", "message"),
     [
         ({"extensions.0.difficulty": "brutal"}, 2, "extensions[0].difficulty"),
+        ({"configuration.variant": "other"}, 2, "The scenario has no variants"),
         ({"configuration.responder": "robot"}, 2, "There is no responder 'robot'"),
         ({"configuration.vpc": "from the environment"}, 2, "the environment has no vpc"),
     ],

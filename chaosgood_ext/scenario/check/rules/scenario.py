@@ -42,18 +42,14 @@ def extension_repeated(subject: Subject) -> Iterator[Finding]:
 
 @check("repeated-name", Strictness.ONLY_SCENARIOS)
 def repeated_name(subject: Subject) -> Iterator[Finding]:
-    """Two fixes or cheats, or two activities of one section, of one name: the record cannot tell them apart."""
-    assert subject.extension
-    path, own = subject.extension
-    plays: list[tuple[Path, str]] = [
-        ((*path, key, index, "name"), text(each, "name"))
-        for key in ("fixes", "cheats")
-        for index, each in enumerate(items(own, key))
-        if isinstance(each, dict)
+    """Two fixes or cheats, variants, or activities of one section, of one name: the record cannot tell them apart."""
+    named = [
+        [((*path, "name"), text(each, "name")) for path, each in _listed(subject, *keys)]
+        for keys in (("fixes", "cheats"), ("variants",))
     ]
     sections = [[((*each.path, "name"), each.name) for each in subject.section(name)]
                 for name in ("hypothesis", "method", "rollbacks")]  # fmt: skip
-    for group in (plays, *sections):
+    for group in (*named, *sections):
         seen: set[str] = set()
         for place, name in group:
             if name in seen:
@@ -139,6 +135,37 @@ def irreversible_unknown(subject: Subject) -> Iterator[Finding]:
             yield Finding((*path, "irreversible", index), what, closest(name, names))
 
 
+@check("unknown-variant", Strictness.ONLY_SCENARIOS)
+def unknown_variant(subject: Subject) -> Iterator[Finding]:
+    """A fix or cheat is for a variant that the extension does not have."""
+    known = [text(each, "name") for _, each in _listed(subject, "variants")]
+    for path, play in _listed(subject, "fixes", "cheats"):
+        for index, name in enumerate(items(play, "variants")):
+            if isinstance(name, str) and name not in known:
+                yield Finding((*path, "variants", index), f"there is no variant {shown(name)}", closest(name, known))
+
+
+@check("unknown-activity", Strictness.ONLY_SCENARIOS)
+def unknown_activity(subject: Subject) -> Iterator[Finding]:
+    """A variant names an activity that the method does not have, so that all variants would play it or none."""
+    names = [each.name for each in subject.section("method")]
+    for path, variant in _listed(subject, "variants"):
+        for index, name in enumerate(items(variant, "activities")):
+            if isinstance(name, str) and name not in names:
+                what = f"the method has no activity called {shown(name)}"
+                yield Finding((*path, "activities", index), what, closest(name, names))
+
+
+@check("variant-without-fix", Strictness.ONLY_SCENARIOS)
+def variant_without_fix(subject: Subject) -> Iterator[Finding]:
+    """No fix is for a variant, so that nothing shows that it can be won."""
+    fixes = [items(each, "variants") for _, each in _listed(subject, "fixes")]
+    for path, variant in _listed(subject, "variants"):
+        name = text(variant, "name")
+        if not any(not own or name in own for own in fixes):
+            yield Finding((*path, "name"), f"no fix is for the variant {shown(name)}")
+
+
 @check("unknown-switch", Strictness.ONLY_SCENARIOS)
 def unknown_switch(subject: Subject) -> Iterator[Finding]:
     """Configuration from a variable CHAOSGOOD_… that no game reads, or under another name than the game's."""
@@ -190,6 +217,16 @@ def unknown_placeholder(subject: Subject) -> Iterator[Finding]:
 
 def _is_near(value: str, placeholder: str) -> bool:
     return bool(placeholder) and bool(closest(value, [placeholder]))
+
+
+def _listed(subject: Subject, *keys: str) -> Iterator[tuple[Path, Mapped]]:
+    """The mappings that the extension lists under `keys`, with their places."""
+    assert subject.extension
+    path, own = subject.extension
+    for key in keys:
+        for index, each in enumerate(items(own, key)):
+            if isinstance(each, dict):
+                yield (*path, key, index), each
 
 
 def _faults(subject: Subject) -> Iterator[Activity]:

@@ -28,6 +28,14 @@ extensions:
     hints: []
     fixes: [{name: a-fix, description: d, run: 'true'}]
 """
+VARIANTS = (
+    EXTENSION
+    + """\
+    variants:
+      - {name: hard, description: d, activities: [m]}
+      - {name: soft, description: d}
+"""
+)
 
 
 def experiment(fragment: str) -> str:
@@ -335,6 +343,16 @@ EXAMPLES: dict[str, list[tuple[str, str]]] = {
     ],
     "irreversible-unknown": [
         (scenario(fault(BACK + ALWAYS), extension=EXTENSION + "    irreversible: [▶g]\n"), ""),
+    ],
+    "unknown-variant": [
+        (scenario(extension=VARIANTS + "    cheats: [{name: c, description: d, run: x, variants: [▶hards]}]\n"),
+         "hard"),
+    ],
+    "unknown-activity": [
+        (scenario(extension=VARIANTS.replace("[m]", "[▶m]")), ""),
+    ],
+    "variant-without-fix": [
+        (scenario(extension=VARIANTS.replace("run: 'true'", "run: x, variants: [hard]").replace("soft", "▶soft")), ""),
     ],
     "unknown-switch": [
         (scenario(configuration=SWITCHES + "  speed: {type: env, key: ▶CHAOSGOOD_SPEED, default: 1}\n"), ""),

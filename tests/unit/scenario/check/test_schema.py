@@ -22,7 +22,8 @@ BEYOND_A_SCHEMA = {
     "variable-not-replaced", "default-not-convertible", "unknown-lookup", "dynamic-configuration", "flat-secret",
     "secret-default", "control-without-functions", "undefined-control", "control-secrets", "extension-repeated",
     "repeated-name", "no-game-control", "no-hypothesis", "no-rollbacks", "rollbacks-not-always",
-    "load-never-stopped", "no-inverse", "irreversible-unknown", "unknown-switch", "missing-switch",
+    "load-never-stopped", "no-inverse", "irreversible-unknown", "unknown-variant", "unknown-activity",
+    "variant-without-fix", "unknown-switch", "missing-switch",
     "switch-without-default", "unknown-placeholder",
 }  # fmt: skip
 
