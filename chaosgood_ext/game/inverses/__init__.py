@@ -81,6 +81,7 @@ PLANNERS: Mapping[tuple[str, str], Planner] = {
     (_ELB, "set_security_groups"): load_balancing.plan_security_groups,
     (_ELB, "set_subnets"): load_balancing.plan_subnets,
     ("chaosaws.rds.actions", "stop_db_instance"): databases.plan_stopped,
+    ("chaosgood_ext.aws.actions", "set_health_check"): load_balancing.plan_health_check,
 }
 """The actions that can be undone."""
 
@@ -96,6 +97,7 @@ KINDS: Mapping[str, Kind] = {
     "autoscaling.suspend_processes": auto_scaling.SUSPEND,
     "autoscaling.update_subnets": auto_scaling.SUBNETS,
     "ecs.update_desired_count": containers.DESIRED_COUNT,
+    "elbv2.modify_target_group": load_balancing.HEALTH_CHECK,
     "elbv2.register_targets": load_balancing.REGISTER,
     "elbv2.set_security_groups": load_balancing.SECURITY_GROUPS,
     "elbv2.set_subnets": load_balancing.SUBNETS,

@@ -1,4 +1,4 @@
-"""Targets that an action deregisters, and load balancers whose security groups or subnets it changes."""
+"""Targets that an action deregisters, health checks, and load balancers whose security groups or subnets it changes."""
 
 from __future__ import annotations
 
@@ -9,6 +9,9 @@ from chaosgood_ext.game.aws import Clients, answering
 from chaosgood_ext.game.inverses.model import Arguments, Call, Inverse, Kind, Outcome
 
 _LEAVING = ("draining", "unused")
+_PACE = (
+    "HealthCheckIntervalSeconds", "HealthCheckTimeoutSeconds", "HealthyThresholdCount", "UnhealthyThresholdCount",
+)  # fmt: skip
 
 
 def plan_deregistered(arguments: Arguments, clients: Clients) -> Inverse:
@@ -30,6 +33,19 @@ def plan_subnets(arguments: Arguments, clients: Clients) -> Inverse:
     """The subnets of each load balancer."""
     balancers = {one["LoadBalancerArn"]: _subnets_of(one) for one in _named(arguments, clients)}
     return Inverse("elbv2.set_subnets", {"load_balancers": balancers})
+
+
+def plan_health_check(arguments: Arguments, clients: Clients) -> Inverse:
+    """The pace of the group's health check."""
+    arn = arguments["target_group_arn"]
+    with answering(f"Looking up the health check of {arn}"):
+        (group,) = clients.client("elbv2").describe_target_groups(TargetGroupArns=[arn])["TargetGroups"]
+    return Inverse("elbv2.modify_target_group", {"target_group_arn": arn, "health_check": health_check(group)})
+
+
+def health_check(group: Mapping[str, Any]) -> dict[str, int]:
+    """How a target group, as AWS describes it, asks its targets: by AWS's names, times in seconds."""
+    return {key: group[key] for key in _PACE}
 
 
 def _named(arguments: Arguments, clients: Clients) -> list[Mapping[str, Any]]:
@@ -68,6 +84,17 @@ def _look_for_targets(arguments: Arguments, clients: Clients) -> Outcome | Seque
     if not (back := [one for one in missing if one["Id"] in alive]):
         return Outcome.GONE
     return _register({"target_group_arn": arn, "targets": back})
+
+
+def _modify(arguments: Arguments) -> list[Call]:
+    request = {"TargetGroupArn": arguments["target_group_arn"], **arguments["health_check"]}
+    return [Call("elbv2", "modify_target_group", request)]
+
+
+def _look_at_health_check(arguments: Arguments, clients: Clients) -> Outcome | Sequence[Call]:
+    groups = clients.client("elbv2").describe_target_groups(TargetGroupArns=[arguments["target_group_arn"]])
+    same = health_check(groups["TargetGroups"][0]) == arguments["health_check"]
+    return Outcome.NOT_NEEDED if same else _modify(arguments)
 
 
 def _alive(ids: Sequence[str], clients: Clients) -> set[str]:
@@ -116,5 +143,6 @@ _SET_GROUPS = _each("set_security_groups", "SecurityGroups")
 _SET_SUBNETS = _each("set_subnets", "Subnets")
 
 REGISTER = Kind(_register, _look_for_targets, gone="TargetGroupNotFound|InvalidTarget")
+HEALTH_CHECK = Kind(_modify, _look_at_health_check, gone="TargetGroupNotFound")
 SECURITY_GROUPS = Kind(_SET_GROUPS, _looks(_SET_GROUPS, lambda one: one["SecurityGroups"]), gone="LoadBalancerNotFound")
 SUBNETS = Kind(_SET_SUBNETS, _looks(_SET_SUBNETS, _subnets_of), gone="LoadBalancerNotFound")

@@ -1,4 +1,4 @@
-"""Each action of chaosaws that can be undone, for real on moto: planned, played by chaosaws itself, undone, twice."""
+"""Each action that can be undone, for real on moto: planned, played by chaosaws or by ours, undone, twice."""
 
 import json
 import shlex
@@ -14,6 +14,7 @@ from chaosaws.elbv2 import actions as elbv2_actions
 from chaosaws.rds import actions as rds_actions
 from moto import mock_aws
 
+from chaosgood_ext.aws import actions as own_actions
 from chaosgood_ext.errors import EnvironmentUnavailable, GameError
 from chaosgood_ext.game import inverses
 from chaosgood_ext.game.inverses import Inverse, Outcome
@@ -21,15 +22,17 @@ from chaosgood_ext.game.place import Chain, Place
 from chaosgood_ext.twin.cloud.mends import security_groups
 
 MODULES = {
-    module.__name__: module for module in (asg_actions, ec2_actions, ecs_actions, elbv2_actions, rds_actions)
-}  # fmt: skip
+    module.__name__: module
+    for module in (asg_actions, ec2_actions, ecs_actions, elbv2_actions, rds_actions, own_actions)
+}
 
 
 @pytest.fixture
 def aws(monkeypatch):
     for name in ("AWS_ENDPOINT_URL", "AWS_PROFILE"):
         monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("AWS_REGION", "us-east-1")
+    for name in ("AWS_REGION", "AWS_DEFAULT_REGION"):
+        monkeypatch.setenv(name, "us-east-1")
     monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)
     security_groups.install()
     with mock_aws():
@@ -246,6 +249,21 @@ def test_a_target_deregistered_at_random_but_no_instance_that_is_gone(aws, netwo
     assert targets() == {ids[1]}
 
 
+def test_the_pace_of_a_health_check(aws, network):
+    elbv2, arn = aws.client("elbv2"), target_group(aws, network)
+
+    def pace():
+        (group,) = elbv2.describe_target_groups(TargetGroupArns=[arn])["TargetGroups"]
+        return group["HealthCheckIntervalSeconds"], group["HealthCheckTimeoutSeconds"], group["UnhealthyThresholdCount"]
+
+    asked = {"target_group_arn": arn, "interval_s": 300, "timeout_s": 60, "unhealthy_threshold": 10}
+    inverse = break_and_undo(aws, own_actions.__name__, "set_health_check", asked, pace)
+    elbv2.delete_target_group(TargetGroupArn=arn)
+    assert inverses.play(inverse, aws) is Outcome.GONE
+    with pytest.raises(EnvironmentUnavailable, match="TargetGroupNotFound"):
+        own_actions.set_health_check(**asked)
+
+
 @pytest.mark.parametrize("what", ["set_security_groups", "set_subnets"])
 def test_what_a_load_balancer_wears_and_where_it_is(aws, network, what):
     elbv2 = aws.client("elbv2")
@@ -317,6 +335,7 @@ def test_every_kind_has_a_command_for_a_person_that_the_aws_cli_takes():
         "autoscaling.suspend_processes": {"groups": {"web": ["Launch"]}},
         "autoscaling.update_subnets": {"groups": {"web": "subnet-1"}},
         "ecs.update_desired_count": {"cluster": "c", "service": "s", "desired_count": 2},
+        "elbv2.modify_target_group": {"target_group_arn": "arn", "health_check": {"HealthCheckTimeoutSeconds": 5}},
         "elbv2.register_targets": {"target_group_arn": "arn", "targets": [{"Id": "i-1", "Port": 80}]},
         "elbv2.set_security_groups": {"load_balancers": {"arn": ["sg-1"]}},
         "elbv2.set_subnets": {"load_balancers": {"arn": ["subnet-1"]}},
