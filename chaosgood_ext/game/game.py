@@ -220,7 +220,7 @@ class Game:
             decided = ruling is not None and ruling.verdict in (Verdict.RESOLVED, Verdict.REJECTED)
             if decided or time.monotonic() - checked > _GUARDS_EVERY_S:
                 # A verdict rests on a look of its own, not on one that is two seconds old.
-                self._check_guards(served=recovery.judgement.state not in (State.UNHURT, State.OUTAGE))
+                self._check_guards(served=recovery.judgement.state is not State.OUTAGE)
                 checked = time.monotonic()
                 ruling = recovery.step(self._situation())
             if ruling is not None and not (ruling.verdict is Verdict.RESOLVED and self._responder_is_at_work()):

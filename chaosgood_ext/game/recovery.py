@@ -118,12 +118,17 @@ class Recovery:
             if violations and state is State.HOLDING and waiting == ", ".join(map(_said, violations)):
                 reason = f"Users are served again, but to the end {waiting}."
                 return Ruling(Verdict.REJECTED, reason, _guards(violations))
-            why = "users are still hurt" if state is not State.HOLDING else f"the recovery still lacks: {waiting}"
+            why = f"the recovery still lacks: {waiting}" if state is State.HOLDING else "users are still hurt"
+            if state is State.UNHURT:
+                silent = ", ".join(f"the guard {name} gets no answer" for name, _ in situation.check.unanswered)
+                why = f"nobody felt the fault, but {silent}" if silent else "nobody felt the fault"
             return Ruling(Verdict.TIMED_OUT, f"The time limit of {duration(self.limit_s)} has passed and {why}.")
         if self.judgement.state is State.UNHURT and passed > UNFELT_S and overdue:
             what = "; ".join(map(_said, violations))
             return Ruling(Verdict.REJECTED, f"Nobody felt the fault, but {what}.", _guards(violations))
         if self.judgement.state is State.UNHURT and passed > UNFELT_S and not violations:
+            if situation.responder_acted and situation.check.unanswered:
+                return None  # What nobody could look at may be what the repair has cost.
             if situation.responder_acted:
                 return Ruling(Verdict.RESOLVED, "The fault was repaired before anybody felt it.")
             return Ruling(

@@ -36,6 +36,8 @@ class World:
     app: str
     hang: threading.Event = field(default_factory=threading.Event)
     healthy: bool = True
+    felt: bool = True
+    """Whether users notice that nobody can reach the database."""
     rules: list[dict[str, Any]] = field(
         default_factory=lambda: [{"type": "alerting", "name": "ShopDown", "query": "q"}]
     )
@@ -55,7 +57,7 @@ class World:
 
     def note(self, second: int) -> None:
         """Remember how users fare in this second."""
-        self._history.append((second, self.healthy and self.admits()))
+        self._history.append((second, self.healthy and (self.admits() or not self.felt)))
 
     def matrix(self, query: str) -> list[dict[str, Any]]:
         """The last twenty seconds as Prometheus scraped them."""

@@ -75,6 +75,17 @@ def test_lost_orders_are_rejected(play, environment):
     assert "**violated**" in played.game.post_mortem.read_text()
 
 
+def test_who_destroys_data_before_anybody_felt_the_fault_is_rejected(play, environment):
+    environment.felt = False
+    played = play()
+    played.reach("outage")
+    environment.accounts = [{**environment.accounts[0], "stock": 10}]
+    admit(environment, UserIdGroupPairs=[{"GroupId": environment.app}])
+    assert played.wait(120) == 1
+    assert "Nobody felt the fault, but the guard data does not hold" in played.verdict[1]
+    assert played.told("chaosgood.verdict")[-1]["guards"] == ["data"]
+
+
 def test_an_alert_rule_that_is_deleted_is_rejected_although_users_are_hurt(play, environment):
     played = play()
     played.reach("outage")

@@ -280,6 +280,15 @@ def test_a_fault_that_nobody_felt_was_repaired_early_or_is_none(acted, verdict):
     assert recovery().step(situation(intervals, now, responder_acted=acted)).verdict is verdict
 
 
+def test_a_repair_that_nobody_felt_waits_for_guards_that_get_no_answer():
+    intervals, now = story((40, GOOD))
+    silent = {"check": Check(unanswered=(("data", "no connection"),)), "responder_acted": True}
+    assert recovery().step(situation(intervals, now, **silent)) is None
+    ruling = recovery(limit_s=39).step(situation(intervals, now, **silent))
+    assert ruling.verdict is Verdict.TIMED_OUT
+    assert "nobody felt the fault, but the guard data gets no answer" in ruling.reason
+
+
 # Samples
 
 
