@@ -65,12 +65,20 @@ class Kill:
 def _named(word: str) -> Victim:
     """The first process of a program inside the twin, which its supervisor started."""
     return lambda _, twin: [
-        one.pid for one in psutil.Process(twin.pid).children(recursive=True) if word in " ".join(one.cmdline()[:3])
+        one.pid for one in psutil.Process(twin.pid).children(recursive=True) if word in _command(one, 3)
     ][:1]
 
 
 def _locust(game: int, _: RunningTwin) -> list[int]:
-    return [one.pid for one in psutil.Process(game).children(recursive=True) if "locust" in " ".join(one.cmdline())]
+    return [one.pid for one in psutil.Process(game).children(recursive=True) if "locust" in _command(one)]
+
+
+def _command(process: psutil.Process, words: int | None = None) -> str:
+    """How it was started, or nothing when it has ended meanwhile."""
+    try:
+        return " ".join(process.cmdline()[:words])
+    except psutil.NoSuchProcess:
+        return ""
 
 
 Victim = Callable[[int, RunningTwin], list[int]]

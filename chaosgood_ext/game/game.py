@@ -311,6 +311,8 @@ class Game:
             self._require_environment()
             if self.over.wait(_STEP_S):
                 raise GameError(self.reason)
+            if lost := self._load_lost():
+                raise GameError(f"There are no users any more: {lost}, so nothing was broken.", "Play again.")
             window = self.seen.since(now - duration_s)
             quiet = not self.seen.pages_firing and is_calm(window, self.scenario.objective, duration_s, requests_per_s)
             if quiet and now - start >= duration_s:

@@ -27,6 +27,9 @@ _START_DEADLINE_S = 20.0
 _STOP_DEADLINE_S = 0.8
 _POLL_S = 0.05
 
+_CRASHES = (signal.SIGABRT, signal.SIGBUS, signal.SIGFPE, signal.SIGILL, signal.SIGSEGV, signal.SIGSYS, signal.SIGTRAP)
+"""Signals by which a process ends that does what it must not."""
+
 _loads: list[Load] = []
 
 
@@ -39,6 +42,8 @@ class Load:
     folder: Path
     process: subprocess.Popen[bytes] | None = None
     lifeline: int | None = field(default=None, repr=False)
+    out_of_memory: int = 0
+    """How many processes the kernel had killed for want of memory when this one was started."""
 
     @classmethod
     def start(cls, url: str, users: int, requests_per_s: float) -> Load:
@@ -56,7 +61,7 @@ class Load:
             raise GameError(f"Locust cannot be started: {error}.") from error
         finally:
             os.close(read_end)
-        load = cls(process.pid, _start_time(process.pid), folder, process, write_end)
+        load = cls(process.pid, _start_time(process.pid), folder, process, write_end, _killed_for_memory())
         _loads.append(load)
         (folder / "pid.json").write_text(json.dumps({"pid": load.pid, "started": load.started}))
         load._wait_until_at_work()
@@ -72,16 +77,31 @@ class Load:
     def lost(self) -> str:
         """How somebody ended or halted the process, in a clause; nothing while it is at work.
 
-        Raises :class:`GameError` where it ended by itself: that is nobody's doing.
+        Raises :class:`GameError` where it ended by itself, or by the kernel: that is nobody's doing.
         """
         status = self.process.poll() if self.process is not None else None
-        if status is not None and status >= 0:
-            raise GameError(f"Locust ended by itself with status {status}.", f"See {self.folder / 'locust.log'}.")
+        if status is not None and (own := self._own_end(status)):
+            raise GameError(f"Locust ended by itself ({own}), and without users there is no game.", self._advice)
         if status is not None:
             return f"the load was ended by {signal.Signals(-status).name}"
         if not self.running:
             return "the load was ended"
         return "the load was halted" if _state(self.pid) in ("T", "t") else ""
+
+    @property
+    def _advice(self) -> str:
+        return f"See {self.folder / 'locust.log'}, and play again."
+
+    def _own_end(self, status: int) -> str:
+        """How it ended, where nobody ended it."""
+        if status >= 0:
+            return f"status {status}"
+        number = signal.Signals(-status)
+        if number in _CRASHES:
+            return number.name
+        if number is signal.SIGKILL and _killed_for_memory() > self.out_of_memory:
+            return "the machine has too little memory"
+        return ""
 
     def requests(self) -> int:
         """How many requests were made so far; 0 when the process is gone."""
@@ -181,6 +201,15 @@ def _spawn(url: str, users: int, requests_per_s: float, folder: Path, lifeline: 
             pass_fds=[lifeline],
             start_new_session=True,
         )
+
+
+def _killed_for_memory() -> int:
+    """How many processes the kernel has killed for want of memory since it started; see proc_vmstat(5)."""
+    with suppress(OSError):
+        for line in Path("/proc/vmstat").read_text().splitlines():
+            if line.startswith("oom_kill "):
+                return int(line.split()[1])
+    return 0
 
 
 def _state(pid: int) -> str:

@@ -1,7 +1,9 @@
 """Whole games as `chaos run` plays them, in an environment that has a control plane only."""
 
 import json
+import os
 import signal
+import time
 
 import pytest
 import yaml
@@ -117,6 +119,31 @@ def test_a_prometheus_that_hangs_ends_the_game_and_undoes_the_fault(play, enviro
     environment.hang.set()
     assert played.wait() == 1, played.text()
     assert "Prometheus has not answered" in played.verdict[1]
+    assert environment.admits()
+
+
+@pytest.mark.parametrize(
+    ("phase", "number", "reason"),
+    [
+        ("calm", signal.SIGKILL, "There are no users any more: the load was ended by SIGKILL"),
+        ("outage", signal.SIGSEGV, "Locust ended by itself (SIGSEGV)"),
+    ],
+)
+def test_load_that_dies_ends_the_game_at_once(play, environment, tmp_path, phase, number, reason):
+    document = yaml.safe_load(changed(tmp_path, **{"method.0.provider.arguments.duration_s": 9}).read_text())
+    load = {"type": "python", "module": "chaosgood_ext.load.actions", "func": "start_load"}
+    load["arguments"] = {"url": environment.outputs["urls"]["application"]["url"], "users": 2, "requests_per_s": 2}
+    document["method"].insert(0, {"name": "users come", "type": "action", "provider": load})
+    scenario = tmp_path / "loaded.yaml"
+    scenario.write_text(yaml.safe_dump(document))
+    played = play("sleep 1000", scenario)
+    played.reach(phase, 60)
+    os.kill(json.loads((played.game.path / "load" / "pid.json").read_text())["pid"], number)
+    began = time.monotonic()
+    assert played.wait() == 1
+    assert time.monotonic() - began < 20
+    verdict, said = played.verdict
+    assert (verdict, reason in said) == ("aborted", True), said
     assert environment.admits()
 
 

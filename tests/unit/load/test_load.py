@@ -178,6 +178,42 @@ def test_locust_that_does_not_start_is_an_error_with_its_last_words(
     assert not load_is_offered()
 
 
+@pytest.mark.parametrize(
+    ("number", "said"),
+    [(signal.SIGKILL, "the load was ended by SIGKILL"), (signal.SIGTERM, "the load was ended by SIGTERM")],
+)
+def test_load_that_somebody_ended_says_how(number: int, said: str) -> None:
+    load = ended_by(f"kill -{number:d} $$")
+    assert load.lost() == said
+
+
+@pytest.mark.parametrize(
+    ("script", "said"), [("exit 3", r"status 3"), ("kill -SEGV $$", "SIGSEGV"), ("kill -ABRT $$", "SIGABRT")]
+)
+def test_load_that_ended_by_itself_is_nobodys_doing(script: str, said: str) -> None:
+    with pytest.raises(GameError, match=rf"Locust ended by itself \({said}\).*locust.log"):
+        ended_by(script).lost()
+
+
+def test_load_that_the_kernel_killed_for_want_of_memory_is_nobodys_doing(monkeypatch: pytest.MonkeyPatch) -> None:
+    load = ended_by("kill -KILL $$")
+    monkeypatch.setattr(process, "_killed_for_memory", lambda: load.out_of_memory + 1)
+    with pytest.raises(GameError, match="too little memory"):
+        load.lost()
+
+
+def test_the_kernel_counts_whom_it_kills_for_want_of_memory() -> None:
+    counted = [line for line in Path("/proc/vmstat").read_text().splitlines() if line.startswith("oom_kill ")]
+    assert process._killed_for_memory() == int(counted[0].split()[1])
+
+
+def ended_by(script: str) -> process.Load:
+    """Load whose process, here a shell, has ended."""
+    shell = subprocess.Popen(["bash", "-c", script])
+    shell.wait()
+    return process.Load(shell.pid, "", Path("load"), shell, None, process._killed_for_memory())
+
+
 _PARENT = """
 import signal, sys
 from chaosgood_ext.load.actions import start_load
