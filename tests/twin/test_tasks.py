@@ -7,6 +7,11 @@ from typing import Any
 
 import pytest
 
+from chaosgood_ext.environment.outputs import parse
+from chaosgood_ext.game import inverses
+from chaosgood_ext.game.aws import Aws
+from chaosgood_ext.twin.launcher import RunningTwin
+
 Client = Callable[[str], Any]
 
 
@@ -143,3 +148,33 @@ def test_a_new_task_definition_rolls_without_fewer_healthy_tasks(shop: Shop) -> 
 
     shop.eventually(rolled, within_s=30)
     assert lowest >= 2
+
+
+def test_a_deregistered_target_is_put_back_but_not_the_port_of_a_task_that_moved(
+    shop: Shop, client: Client, resources: dict[str, str], twin: RunningTwin
+) -> None:
+    aws, elbv2, arn = Aws(parse(twin.outputs, twin.name)), client("elbv2"), resources["app_target_group_arn"]
+    (group,) = elbv2.describe_target_groups(TargetGroupArns=[arn])["TargetGroups"]
+
+    def targets() -> set[tuple[str, int]]:
+        health = elbv2.describe_target_health(TargetGroupArn=arn)["TargetHealthDescriptions"]
+        there = [one["Target"] for one in health if one["TargetHealth"]["State"] != "draining"]
+        return {(one["Id"], one["Port"]) for one in there}
+
+    def deregister(target: tuple[str, int]) -> None:
+        elbv2.deregister_targets(TargetGroupArn=arn, Targets=[{"Id": target[0], "Port": target[1]}])
+
+    before = targets()
+    inverse = inverses.plan("chaosaws.elbv2.actions", "deregister_target", {"tg_name": group["TargetGroupName"]}, aws)
+    assert inverse is not None
+    for target in before:
+        deregister(target)
+    assert inverses.play(inverse, aws) is inverses.Outcome.RESTORED
+    shop.eventually(lambda: targets() == before, what="the targets are back")
+    old = set(shop.tasks())
+    for task in old:
+        shop.ecs.stop_task(cluster=shop.cluster, task=task)
+    shop.eventually(lambda: shop.steady() and not old & set(shop.tasks()), within_s=30)
+    now = shop.eventually(lambda: len(found := targets()) == 2 and not found & before and found, within_s=30)
+    assert inverses.play(inverse, aws) is inverses.Outcome.GONE
+    assert targets() == now

@@ -7,6 +7,7 @@ from typing import Any
 
 from chaosgood_ext.game.aws import Clients, answering
 from chaosgood_ext.game.inverses.model import Arguments, Call, Inverse, Kind, Outcome
+from chaosgood_ext.game.inverses.task_targets import Target, of_services, services_behind
 
 _LEAVING = ("draining", "unused")
 _PACE = (
@@ -15,12 +16,16 @@ _PACE = (
 
 
 def plan_deregistered(arguments: Arguments, clients: Clients) -> Inverse:
-    """All targets, as the action chooses one at random: the one that is missing afterwards is registered again."""
+    """All targets, as the action chooses one at random: the one that is missing afterwards is registered again.
+
+    Where ECS registers them, with the services that do: their tasks may move meanwhile.
+    """
     name = arguments["tg_name"]
     elbv2 = clients.client("elbv2")
     with answering(f"Looking up the targets of {name}"):
         arn = elbv2.describe_target_groups(Names=[name])["TargetGroups"][0]["TargetGroupArn"]
-        return Inverse("elbv2.register_targets", {"target_group_arn": arn, "targets": _targets(arn, clients)})
+        targets, services = _targets(arn, clients), services_behind(arn, clients)
+        return Inverse("elbv2.register_targets", {"target_group_arn": arn, "targets": targets, "services": services})
 
 
 def plan_security_groups(arguments: Arguments, clients: Clients) -> Inverse:
@@ -80,8 +85,13 @@ def _look_for_targets(arguments: Arguments, clients: Clients) -> Outcome | Seque
     missing = [one for one in arguments["targets"] if one not in there]
     if not missing:
         return Outcome.NOT_NEEDED
-    alive = _alive([one["Id"] for one in missing], clients)
-    if not (back := [one for one in missing if one["Id"] in alive]):
+    if services := arguments.get("services"):
+        tasks = of_services(services, clients)
+        back = [one for one in missing if {Target(one["Id"], one.get("Port")), Target(one["Id"])} & tasks]
+    else:
+        alive = _alive([one["Id"] for one in missing], clients)
+        back = [one for one in missing if one["Id"] in alive]
+    if not back:
         return Outcome.GONE
     return _register({"target_group_arn": arn, "targets": back})
 
