@@ -111,9 +111,9 @@ def knowledge_of_games() -> Knowledge:
 
 
 def _inverses() -> frozenset[tuple[str, str]]:
-    from chaosgood_ext.game.inverses import PLANNERS
+    from chaosgood_ext.game.inverses import HARMLESS, PLANNERS
 
-    return frozenset(PLANNERS)
+    return HARMLESS.union(PLANNERS)
 
 
 def _print_schema() -> None:

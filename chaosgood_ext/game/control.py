@@ -13,12 +13,10 @@ import re
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
 from pathlib import Path
 from typing import Any, NoReturn
 
 import click
-from chaoslib import substitute
 from chaoslib.activity import run_activity
 from chaoslib.exceptions import ActivityFailed, InterruptExecution
 from chaoslib.exit import exit_gracefully
@@ -26,6 +24,7 @@ from chaoslib.hypothesis import within_tolerance
 from chaoslib.run import RunEventHandler
 
 from chaosgood_ext.errors import ChaosGoodError
+from chaosgood_ext.game.action import Acted, Action
 from chaosgood_ext.game.current import current, set_current
 from chaosgood_ext.game.describing import describe
 from chaosgood_ext.game.game import Game
@@ -150,11 +149,8 @@ def before_activity_control(
     waits = str(context.get("provider", {}).get("module", "")).startswith("chaosgood_ext.game.")
     if not waits and not context.get("background"):
         _set_deadline(game, context["name"])
-    if not _is_python_action(context):
-        return
-    provider = context["provider"]
-    arguments = substitute(provider.get("arguments", {}), configuration, secrets)
-    _or_interrupt(game, lambda: game.before_action(context["name"], provider["module"], provider["func"], arguments))
+    if _is_action(context):
+        _or_interrupt(game, lambda: game.before_action(Action.of(context, configuration, secrets)))
 
 
 def after_activity_control(
@@ -173,17 +169,11 @@ def after_activity_control(
     if game.verdict is Verdict.ABORTED:
         _interrupt(game, game.reason)
     if state["status"] == "failed":
-        if game.verdict is None or _is_python_action(context):
+        if game.verdict is None or _is_action(context):
             _interrupt(game, f"“{context['name']}” failed: {_said(state)}")
-    elif _is_python_action(context):
-        provider = context["provider"]
-        arguments = substitute(provider.get("arguments", {}), configuration, secrets)
-        _or_interrupt(
-            game,
-            lambda: game.after_action(
-                context["name"], provider["module"], provider["func"], arguments, datetime.fromisoformat(state["end"])
-            ),
-        )
+    elif _is_action(context):
+        acted, action = Acted.of(context, state), Action.of(context, configuration, secrets)
+        _or_interrupt(game, lambda: game.after_action(action, acted))
 
 
 def before_rollback_control(context: Mapping[str, Any], **_: Any) -> None:
@@ -280,8 +270,8 @@ def _set_deadline(game: Game, name: str) -> None:
     _run.deadline.start()
 
 
-def _is_python_action(context: Mapping[str, Any]) -> bool:
-    return _run.in_method and context.get("type") == "action" and context.get("provider", {}).get("type") == "python"
+def _is_action(context: Mapping[str, Any]) -> bool:
+    return _run.in_method and context.get("type") == "action"
 
 
 def _holds(hypothesis: Mapping[str, Any], configuration: dict[str, Any], secrets: dict[str, Any] | None) -> bool:

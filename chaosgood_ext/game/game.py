@@ -12,6 +12,7 @@ from typing import Any
 from chaosgood_ext.environment.find import Environment, find
 from chaosgood_ext.errors import ChaosGoodError, EnvironmentUnavailable, GameError
 from chaosgood_ext.game import inverses
+from chaosgood_ext.game.action import Acted, Action
 from chaosgood_ext.game.aws import Aws
 from chaosgood_ext.game.ending import Ending
 from chaosgood_ext.game.guards.guard import Check, Scene
@@ -174,7 +175,7 @@ class Game:
         """Ask `lost` whether the load is still offered: it says in a clause how somebody ended it, or nothing."""
         self._load_lost = lost
 
-    def before_action(self, name: str, module: str, func: str, arguments: Mapping[str, Any]) -> None:
+    def before_action(self, action: Action) -> None:
         """Put the inverse of a fault on disk before it acts; what breaks nothing needs none.
 
         A fault that the scenario calls irreversible acts without. Raises :class:`ChaosGoodError` when the inverse
@@ -182,24 +183,30 @@ class Game:
         """
         assert self.ending.aws is not None
         assert self.ending.undo is not None
-        irreversible = name in self.scenario.irreversible
-        inverse = None if irreversible else inverses.plan(module, func, arguments, self.ending.aws)
+        irreversible = action.name in self.scenario.irreversible
+        if not (irreversible or action.module):
+            raise inverses.unknown(action.called)
+        inverse = None
+        if not irreversible:
+            inverse = inverses.plan(action.module, action.func, action.arguments, self.ending.aws)
         if inverse is not None:
-            self.ending.undo.open(name, inverse)
+            self.ending.undo.open(action.name, inverse)
         elif not irreversible:
             return
-        self._open_fault = name
+        self._open_fault = action.name
         self._fault_began = time.time()
         self.enter(Phase.FAULT)
-        self.record(Kind.FAULT_STARTED, {"fault": name}, subject=name)
+        self.record(Kind.FAULT_STARTED, {"fault": action.name}, subject=action.name)
 
-    def after_action(self, name: str, module: str, func: str, arguments: Mapping[str, Any], at: datetime) -> None:
-        """A fault is in: the outage begins."""
-        if name != self._open_fault:
+    def after_action(self, action: Action, acted: Acted) -> None:
+        """A fault is in: the outage begins. Raises :class:`GameError` for one that has failed."""
+        if action.name != self._open_fault:
             return
-        data = {"fault": name, "action": f"{module}.{func}", "arguments": dict(arguments)}
-        self._fault_at = at.timestamp()
-        self.record(Kind.FAULT_INJECTED, data, subject=name, time=at)
+        if acted.failure:
+            raise GameError(f"“{action.name}” failed: {acted.failure}.")
+        data = {"fault": action.name, "action": action.called, "arguments": dict(action.arguments)}
+        self._fault_at = acted.at.timestamp()
+        self.record(Kind.FAULT_INJECTED, data, subject=action.name, time=acted.at)
         self.enter(Phase.OUTAGE)
 
     def await_recovery(self) -> Ruling:

@@ -14,11 +14,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from chaoslib import substitute
 from chaoslib.exceptions import InterruptExecution
 
 from chaosgood_ext.errors import ChaosGoodError
 from chaosgood_ext.game import inverses
+from chaosgood_ext.game.action import Action
 from chaosgood_ext.game.aws import Clients
 from chaosgood_ext.game.current import current
 from chaosgood_ext.game.place import Chain, here, reach
@@ -77,15 +77,15 @@ def before_activity_control(
 
     `irreversible` names the actions that nothing has to undo.
     """
-    provider = context.get("provider", {})
-    is_action = context.get("type") == "action" and provider.get("type") == "python"
-    name = str(context.get("name", ""))
+    is_action, name = context.get("type") == "action", str(context.get("name", ""))
     if not (_run.in_method and is_action) or current() is not None or name in irreversible or name in _run.opened:
         return
-    arguments = substitute(provider.get("arguments", {}), configuration, secrets)
     try:
+        action = Action.of(context, configuration, secrets)
+        if not action.module:
+            raise inverses.unknown(action.called)
         clients = _run.clients = _clients(configuration, secrets)
-        inverse = inverses.plan(provider["module"], provider["func"], arguments, clients)
+        inverse = inverses.plan(action.module, action.func, action.arguments, clients)
         if inverse is not None:
             _log(configuration).open(name, inverse)
             _run.opened.add(name)

@@ -3,6 +3,8 @@
 import json
 import os
 import signal
+import subprocess
+import sys
 import time
 
 import pytest
@@ -87,6 +89,53 @@ def test_an_action_that_nobody_can_undo_is_not_played(play, environment, tmp_pat
     played = play(scenario=scenario)
     assert played.wait() == 1, played.text()
     assert "chaosaws.iam.actions.attach_role_policy" in played.verdict[1]
+
+
+PROGRAM = {"type": "process", "path": "aws"}
+REVOKE = (
+    "ec2 revoke-security-group-ingress --protocol tcp --port 5432 --source-group ${app_security_group_id} "
+    "--group-id ${database_security_group_id}"
+)
+
+
+def by_program(tmp_path, arguments=REVOKE, irreversible=()):
+    return changed(
+        tmp_path, **{
+            "method.1.provider": {**PROGRAM, "arguments": arguments},
+            "extensions.0.irreversible": list(irreversible), "extensions.0.time_limit_s": 6,
+        },
+    )  # fmt: skip
+
+
+def test_a_program_that_nobody_can_undo_is_neither_checked_nor_played(play, environment, tmp_path):
+    scenario = by_program(tmp_path)
+    checked = subprocess.run(
+        [sys.executable, "-m", "chaostoolkit", "--no-version-check", "check", str(scenario)], capture_output=True,
+        text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert (checked.returncode, "no-inverse" in checked.stdout) == (1, True), checked.stdout
+    played = play(scenario=scenario)
+    assert played.wait() == 1
+    assert "Nobody knows how to undo the program aws, so it is not played" in played.verdict[1]
+    assert environment.admits()
+
+
+def test_a_program_that_is_called_irreversible_acts_and_is_on_the_record(play, environment, tmp_path):
+    played = play("sleep 1000", by_program(tmp_path, irreversible=["something happens"]))
+    assert played.wait() == 1
+    assert played.verdict[0] == "timed-out"
+    (injected,) = played.told("chaosgood.fault.injected")
+    assert injected["action"] == "the program aws"
+    assert environment.database in injected["arguments"]["arguments"]
+
+
+def test_a_program_that_fails_to_break_anything_ends_the_game(play, environment, tmp_path):
+    played = play(scenario=by_program(tmp_path, REVOKE.replace("5432", "5433"), ["something happens"]))
+    assert played.wait() == 1
+    verdict, reason = played.verdict
+    assert verdict == "aborted"
+    assert "“something happens” failed: the program ended with status 25" in reason
+    assert not played.told("chaosgood.fault.injected")
 
 
 def test_a_rollback_that_fails_is_made_up_for_by_the_undo_log(play, environment, tmp_path):

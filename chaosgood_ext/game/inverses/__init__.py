@@ -17,14 +17,14 @@ from chaosgood_ext.game.inverses import (
 from chaosgood_ext.game.inverses.model import Arguments, Inverse, Kind, Outcome, Planner
 from chaosgood_ext.game.inverses.security_groups import ingress_permission, put_ingress_back
 
-__all__ = ["Inverse", "Outcome", "by_hand", "ingress_permission", "plan", "play", "put_ingress_back"]
+__all__ = ["Inverse", "Outcome", "by_hand", "ingress_permission", "plan", "play", "put_ingress_back", "unknown"]
 
 
 def plan(module: str, func: str, arguments: Arguments, clients: Clients) -> Inverse | None:
-    """The inverse of the activity `module`.`func` called with `arguments`, looked up before it acts.
+    """The inverse of the action `module`.`func` called with `arguments`, looked up before it acts.
 
-    None when the activity breaks nothing. Raises :class:`GameError` for an action of chaosaws whose inverse
-    nobody knows, or whose target is not as the action expects it.
+    None when the action breaks nothing. Raises :class:`GameError` for one whose inverse nobody knows, or whose target
+    is not as the action expects it.
     """
     planner = PLANNERS.get((module, func))
     if planner is not None:
@@ -32,12 +32,17 @@ def plan(module: str, func: str, arguments: Arguments, clients: Clients) -> Inve
             return planner(arguments, clients)
         except KeyError as missing:
             raise GameError(f"{module}.{func} needs the argument {missing.args[0]}.") from missing
-    if module.startswith("chaosaws.") and module.endswith(".actions") and (module, func) not in HARMLESS:
-        raise GameError(
-            f"Nobody knows how to undo {module}.{func}, so it is not played.",
-            "Use another action, or list its name under `irreversible` if nothing has to be undone.",
-        )
-    return None
+    if (module, func) in HARMLESS or module.startswith(_OURS):
+        return None
+    raise unknown(f"{module}.{func}")
+
+
+def unknown(called: str) -> GameError:
+    """The refusal of an action, `called` so, whose inverse nobody knows."""
+    return GameError(
+        f"Nobody knows how to undo {called}, so it is not played.",
+        "Use another action, or list its name under `irreversible` if nothing has to be undone.",
+    )
 
 
 def play(inverse: Inverse, clients: Clients) -> Outcome:
@@ -64,6 +69,7 @@ def _kind(inverse: Inverse) -> Kind:
         ) from unknown
 
 
+_OURS = "chaosgood_ext."
 _EC2, _ASG, _ELB = "chaosaws.ec2.actions", "chaosaws.asg.actions", "chaosaws.elbv2.actions"
 
 PLANNERS: Mapping[tuple[str, str], Planner] = {
@@ -86,7 +92,7 @@ PLANNERS: Mapping[tuple[str, str], Planner] = {
 """The actions that can be undone."""
 
 HARMLESS = frozenset({("chaosaws.ec2.actions", "pause_for_a_while")})
-"""Actions of chaosaws that break nothing."""
+"""Actions that break nothing, beside our own."""
 
 KINDS: Mapping[str, Kind] = {
     "ec2.authorize_security_group_ingress": security_groups.AUTHORIZE,

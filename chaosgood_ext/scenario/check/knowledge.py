@@ -17,9 +17,9 @@ def _is_program(path: str) -> bool:
 class Knowledge:
     """What one run of checks takes for granted; the defaults know of this machine and of no game.
 
-    `inverses` are the actions (module and function) that the game can undo, `switches` the environment variable of
-    each of a game's switches, `placeholders` the configuration that every environment fills in where its value is
-    `placeholder`, and `control` is the module of the game's control.
+    `inverses` are the actions (module and function) that the game can undo or need not, `switches` the environment
+    variable of each of a game's switches, `placeholders` the configuration that every environment fills in where its
+    value is `placeholder`, and `control` is the module of the game's control.
     """
 
     modules: Modules = field(default_factory=Modules)

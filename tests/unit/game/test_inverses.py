@@ -307,6 +307,7 @@ def test_a_stopped_database(aws):
         ("chaosaws.ecs.actions", "deregister_container_instance"),
         ("chaosaws.rds.actions", "reboot_db_instance"),
         ("chaosaws.awslambda.actions", "delete_event_source_mapping"),
+        ("chaosk8s.pod.actions", "terminate_pods"),
     ],
 )
 def test_what_cannot_be_undone_is_refused(aws, module, func):

@@ -97,7 +97,7 @@ def test_a_group_that_the_responder_deleted_leaves_nothing_to_put_back(aws, ec2,
 def test_an_action_of_chaosaws_without_a_known_inverse_is_refused_and_others_need_none(aws):
     with pytest.raises(GameError, match="how to undo"):
         inverses.plan("chaosaws.ec2.actions", "terminate_instance", {}, aws)
-    assert inverses.plan("chaosaws.ec2.probes", "describe_instances", {}, aws) is None
+    assert inverses.plan("chaosaws.ec2.actions", "pause_for_a_while", {}, aws) is None
     assert inverses.plan("chaosgood_ext.load.actions", "start_load", {}, aws) is None
 
 

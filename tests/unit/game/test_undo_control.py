@@ -105,6 +105,16 @@ def test_an_action_that_nobody_can_undo_is_not_played_unless_it_is_called_irreve
     assert state() in ("shutting-down", "terminated")
 
 
+def test_a_program_is_not_run_unless_it_is_called_irreversible(group: str, tmp_path: Path) -> None:
+    made = tmp_path / "made"
+    program = {"type": "process", "path": "touch", "arguments": str(made)}
+    touching = {"type": "action", "name": "it touches", "provider": program}
+    assert run_experiment(experiment(touching))["status"] == "interrupted"
+    assert not made.exists()
+    assert run_experiment(experiment(touching, irreversible=["it touches"]))["status"] == "completed"
+    assert made.exists()
+
+
 def test_an_experiment_that_leaves_something_behind_fails_and_is_recovered_later(
     group: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
