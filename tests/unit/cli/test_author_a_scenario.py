@@ -8,6 +8,7 @@ import yaml
 
 from chaosgood_ext.cli.check import examine
 from chaosgood_ext.game.settings import Settings
+from chaosgood_ext.scenario.model import schema
 from chaosgood_ext.scenario.template import text
 
 ROOT = Path(__file__).parents[3]
@@ -47,3 +48,20 @@ def test_the_scenario_has_no_problems_after_each_block(count, tmp_path):
 def test_the_page_changes_all_that_the_template_says_about_its_outage():
     shown = {key for block in BLOCKS for key in yaml.safe_load(block)}
     assert shown == {"title", "description", "configuration", "method", "rollbacks", "extensions"}
+
+
+def test_the_template_shows_every_key_of_the_extension_and_every_switch():
+    written = text("nobody-home", Path("nobody-home.yaml"), vars(Settings()))
+    own = written.partition("\nextensions:\n")[2]
+    assert {key for key in schema()["properties"] if not re.search(rf"^ +(- |# )?{key}:", own, re.MULTILINE)} == set()
+    configuration = yaml.safe_load(written)["configuration"]
+    assert [key for key in vars(Settings()) if configuration[key]["key"] != f"CHAOSGOOD_{key.upper()}"] == []
+
+
+def test_what_the_template_leaves_optional_is_valid_where_it_is_taken(tmp_path):
+    path = tmp_path / "nobody-home.yaml"
+    written = text("nobody-home", path, vars(Settings()))
+    taken = re.sub(r"^    # (objective|hold_window_s|irreversible):", r"    \1:", written, flags=re.MULTILINE)
+    assert taken != written
+    path.write_text(taken)
+    assert examine([path]) == ([], 1)

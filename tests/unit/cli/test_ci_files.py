@@ -32,6 +32,15 @@ def test_the_hook_refuses_a_wrong_one(tmp_path):
     assert "wrong.yaml:2:1: error" in done.stdout
 
 
+def test_the_local_hook_of_the_documentation_is_the_one_that_is_offered():
+    page = (ROOT / "docs" / "how-to" / "author-a-scenario.md").read_text()
+    (block,) = re.findall(r"^```yaml pre-commit\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
+    (repository,) = yaml.safe_load(block)["repos"]
+    (hook,) = repository["hooks"]
+    offered = {key: value for key, value in HOOK.items() if key != "description"}
+    assert (repository["repo"], hook) == ("local", {**offered, "language": "system"})
+
+
 @pytest.mark.parametrize("workflow", WORKFLOWS, ids=lambda path: path.stem)
 def test_a_workflow_makes_what_there_is_to_make(workflow):
     jobs = yaml.safe_load(workflow.read_text())["jobs"]
