@@ -86,7 +86,7 @@ VICTIMS: dict[str, Victim] = {
     "game": lambda game, _: [game],
     "locust": _locust,
     "prometheus": _named("/usr/bin/prometheus "),
-    "postgresql": _named("postgres"),
+    "postgresql": _named("/bin/postgres -D "),
     "daemon": lambda _, twin: [twin.init_pid],
 }
 """Who can be killed: from the process id of the game and the twin to those of the victim."""

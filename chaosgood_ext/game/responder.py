@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shlex
@@ -132,14 +133,18 @@ class _ByProgram:
     def _heard(self, line: str) -> None:
         self._last_lines = [*self._last_lines[-19:], line]
         self._briefing.terminal.line(f"  | {line}", "dim")
-        with self._briefing.folder.log.open("a") as log:
+        # What a full disk does not take is on the terminal; the program has to be heard to its end.
+        with contextlib.suppress(OSError), self._briefing.folder.log.open("a") as log:
             log.write(line + "\n")
 
     def _ended(self, status: int) -> None:
         if self._stopped:
             return
         data = {"status": status, "output": "\n".join(self._last_lines)}
-        self._briefing.folder.record.append(Kind.RESPONDER_ENDED, data, teller="responder")
+        try:
+            self._briefing.folder.record.append(Kind.RESPONDER_ENDED, data, teller="responder")
+        except GameError as full:
+            self._briefing.give_up(str(full))
         if status:
             self._failed(status)
 

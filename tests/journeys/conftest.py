@@ -4,6 +4,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -96,15 +97,18 @@ def play(environment: World, tmp_path):
     """Play a scenario, `small.yaml` unless another is named, as a process of its own."""
     started: list[subprocess.Popen] = []
 
-    def start(command: str = "true", scenario: Path = SMALL, *arguments: str, **variables: str) -> Played:
+    def start(
+        command: str = "true", scenario: Path = SMALL, *arguments: str, wrapper: Sequence[str] = (), **variables: str
+    ) -> Played:
         outputs = tmp_path / "outputs.json"
         outputs.write_text(json.dumps(environment.outputs))
         output = tmp_path / "output"
         with output.open("w") as out:
             process = subprocess.Popen(
                 [
-                    sys.executable, "-m", "chaostoolkit", "--no-version-check", "--log-file", str(tmp_path / "log"),
-                    "run", "--journal-path", str(tmp_path / "journal.json"), *arguments, str(scenario),
+                    *wrapper, sys.executable, "-m", "chaostoolkit", "--no-version-check",
+                    "--log-file", str(tmp_path / "log"), "run",
+                    "--journal-path", str(tmp_path / "journal.json"), *arguments, str(scenario),
                 ],
                 cwd=tmp_path, stdout=out, stderr=out, start_new_session=True,
                 env={

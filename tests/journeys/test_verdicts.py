@@ -10,6 +10,8 @@ import time
 import pytest
 import yaml
 
+from chaosgood_ext.record.folder import all_games
+from chaosgood_ext.record.log import read
 from tests.journeys.conftest import SMALL
 
 REPAIR = (
@@ -217,6 +219,38 @@ def test_a_signal_in_any_phase_undoes_the_fault_and_ends_the_game(play, environm
     assert environment.admits()
     assert played.game.post_mortem.exists()
     assert played.game.read_journal()["status"] == "interrupted" or phase == "steady state"
+
+
+ON_A_DISK = """
+mount -t tmpfs -o size=1m tmpfs games
+{
+  until [ -e full ]; do sleep 0.05; done
+  until [ -e over ]; do cat /dev/zero >> games/filler; sleep 0.05; done
+} 2>/dev/null &
+"$@"
+status=$?
+touch over; wait; rm games/filler; cp -r games/. saved
+exit $status
+"""
+
+
+def test_a_disk_that_is_full_in_the_outage_ends_the_game_and_the_fault_is_undone(play, environment, tmp_path):
+    for name in ("games", "saved"):
+        (tmp_path / name).mkdir()
+    disk = ["unshare", "--user", "--map-root-user", "--mount", "bash", "-c", ON_A_DISK, "disk"]
+    played = play(f"touch {tmp_path}/full; while true; do echo more; sleep 0.1; done", wrapper=disk)
+    assert played.wait(90) == 1, played.text()
+    said = " ".join(played.text().replace("║", " ").split())
+    assert "events.jsonl cannot be written: " in said or "samples.jsonl cannot be written: " in said
+    assert "Free some disk space" in said
+    assert "Traceback" not in said
+    assert environment.admits()
+    (game,) = all_games(tmp_path / "saved")
+    kept = read(game.events)
+    kinds = [event.type for event in kept.events]
+    assert "chaosgood.responder.started" in kinds, "what was on the record is there still"
+    assert kept.damaged <= 1
+    assert "something happens" in game.undo.read_text()
 
 
 def test_more_signals_change_nothing(play, environment):
