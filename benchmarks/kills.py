@@ -165,10 +165,12 @@ def campaign(kills: int, *, seed: int, progress: Progress, victim: str = "game")
     with tempfile.TemporaryDirectory(prefix="chaosgood-kills-") as folder:
         games = Path(folder, "games")
         games.mkdir()
-        with shared_twin(games) as environment:
-            for number, phase in enumerate(phases[:kills], 1):
-                done.append(kill_one(environment, phase, dice.uniform(0, PHASES[phase]), victim=victim))
-                progress(f"{number} of {kills}: {_said(done[-1])}")
+        # A daemon takes its twin with it, so that each of its games has one of its own.
+        for some in [[one] for one in phases[:kills]] if victim == "daemon" else [phases[:kills]]:
+            with shared_twin(games) as environment:
+                for phase in some:
+                    done.append(kill_one(environment, phase, dice.uniform(0, PHASES[phase]), victim=victim))
+                    progress(f"{len(done)} of {kills}: {_said(done[-1])}")
     return done
 
 

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import json
+import os
+import signal
+import time
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
+from benchmarks.kills import VICTIMS
+from chaosgood_ext.twin.launcher import RunningTwin
+
 Client = Callable[[str], Any]
 
+ORDER = json.dumps({"product_id": 1, "quantity": 1, "customer": "killed"})
 QUERY = "psql -h database.chaosgood.internal -U shop -d shop -AtqXc"
 
 
@@ -60,6 +68,28 @@ def test_a_reboot_restarts_it(
     assert database()["DBInstanceStatus"] in ("rebooting", "available")
     eventually(lambda: database()["DBInstanceStatus"] == "available")
     assert on("app-1", started).stdout != before
+
+
+def test_a_server_that_is_killed_recovers_by_itself_and_loses_nothing(
+    twin: RunningTwin, client: Client, resources: dict[str, str], database: Any, on: Any, eventually: Any
+) -> None:
+    shop, asked = "http://shop.chaosgood.internal", "curl -sf --max-time 5 -H 'Content-Type: application/json'"
+    placed = on("internet", f"{asked} {shop}/api/orders -d '{ORDER}'")
+    order = int(json.loads(placed.stdout)["id"])
+    (server,) = VICTIMS["postgresql"](0, twin)
+    began = time.time() * 1000
+    os.kill(server, signal.SIGKILL)
+    eventually(lambda: VICTIMS["postgresql"](0, twin) not in ([], [server]), 20, "another server")
+    found = eventually(lambda: on("internet", f"{asked} {shop}/api/orders/{order}").stdout, 30, "the order")
+    assert json.loads(found)["customer"] == "killed"
+    assert database()["DBInstanceStatus"] == "available"
+    eventually(
+        lambda: client("logs").filter_log_events(
+            logGroupName=resources["database_log_group_name"], filterPattern='"automatic recovery in progress"',
+            startTime=int(began),
+        )["events"],
+        10, "the recovery in the log",
+    )  # fmt: skip
 
 
 def test_a_larger_class_is_more_connections(
