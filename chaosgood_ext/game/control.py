@@ -25,6 +25,7 @@ from chaoslib.run import RunEventHandler
 
 from chaosgood_ext.errors import ChaosGoodError
 from chaosgood_ext.game.action import Acted, Action
+from chaosgood_ext.game.actions import keep_calm
 from chaosgood_ext.game.current import current, set_current
 from chaosgood_ext.game.describing import describe
 from chaosgood_ext.game.game import Game
@@ -85,6 +86,8 @@ def configure_control(
     if event_registry is not None:
         event_registry.register(_Finish())
     try:
+        if any(_keeps_calm(activity) for activity in experiment["method"]):
+            game.expect_calm()
         environment = _run.playing.begin()
         fill(configuration, environment.outputs, source)
     except ChaosGoodError as failure:
@@ -272,6 +275,11 @@ def _set_deadline(game: Game, name: str) -> None:
 
 def _is_action(context: Mapping[str, Any]) -> bool:
     return _run.in_method and context.get("type") == "action"
+
+
+def _keeps_calm(activity: Mapping[str, Any]) -> bool:
+    provider = activity.get("provider", {})
+    return bool(provider.get("module") == keep_calm.__module__ and provider.get("func") == keep_calm.__name__)
 
 
 def _holds(hypothesis: Mapping[str, Any], configuration: dict[str, Any], secrets: dict[str, Any] | None) -> bool:

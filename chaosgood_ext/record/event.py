@@ -20,6 +20,7 @@ class Kind(StrEnum):
     PROGRESS = "chaosgood.progress"
     STEADY_STATE = "chaosgood.steady-state.checked"
     FAULT_STARTED = "chaosgood.fault.started"
+    FAULT_PREPARED = "chaosgood.fault.prepared"
     FAULT_INJECTED = "chaosgood.fault.injected"
     FAULT_FAILED = "chaosgood.fault.failed"
     FAULT_UNDONE = "chaosgood.fault.undone"

@@ -41,8 +41,16 @@ def _steady_state(data: Data) -> str:
 
 
 def _injected(data: Data) -> str:
+    return f"The fault {data['fault']} is in: {_acted(data)}."
+
+
+def _prepared(data: Data) -> str:
+    return f"Somebody leaves things as in “{data['fault']}”: {_acted(data)}."
+
+
+def _acted(data: Data) -> str:
     arguments = ", ".join(f"{key}={value}" for key, value in data["arguments"].items())
-    return f"The fault {data['fault']} is in: {data['action']}({arguments})."
+    return f"{data['action']}({arguments})"
 
 
 def _crossed(data: Data) -> str:
@@ -84,6 +92,7 @@ _SENTENCES: Mapping[Kind, Callable[[Data], str]] = {
     Kind.PROGRESS: lambda data: data["what"],
     Kind.STEADY_STATE: _steady_state,
     Kind.FAULT_STARTED: lambda data: f"The fault {data['fault']} is about to act; its inverse is on disk.",
+    Kind.FAULT_PREPARED: _prepared,
     Kind.FAULT_INJECTED: _injected,
     Kind.FAULT_FAILED: lambda data: f"The fault {data['fault']} could not act: {data['why']}",
     Kind.FAULT_UNDONE: lambda data: f"The fault {data['fault']} is undone ({data['outcome']}).",

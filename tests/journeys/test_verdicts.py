@@ -296,6 +296,39 @@ def test_a_variant_does_not_play_the_activities_of_others(play, tmp_path):
     assert [one["activity"]["name"] for one in played.game.read_journal()["run"]] == ["calm", "users are served again"]
 
 
+def test_what_is_broken_before_the_calm_hurts_nobody_and_is_undone_with_the_rest(play, environment, tmp_path):
+    elbv2, arn = environment.client("elbv2"), environment.outputs["resources"]["web_target_group_arn"]
+
+    def interval_s():
+        (group,) = elbv2.describe_target_groups(TargetGroupArns=[arn])["TargetGroups"]
+        return group["HealthCheckIntervalSeconds"]
+
+    before = interval_s()
+    scenario = changed(tmp_path, **{"configuration.web_target_group_arn": "from the environment"})
+    document = yaml.safe_load(scenario.read_text())
+    document["method"].insert(0, {
+        "name": "maintenance", "type": "action", "provider": {
+            "type": "python", "module": "chaosgood_ext.aws.actions", "func": "set_health_check",
+            "arguments": {
+                "target_group_arn": "${web_target_group_arn}", "interval_s": 300, "timeout_s": 60,
+                "unhealthy_threshold": 10,
+            },
+        },
+    })  # fmt: skip
+    scenario.write_text(yaml.safe_dump(document))
+    played = play(REPAIR.format(environment), scenario)
+    played.reach("outage")
+    assert interval_s() == 300
+    assert played.wait() == 0, played.text()
+    assert interval_s() == before
+    assert [one["fault"] for one in played.told("chaosgood.fault.prepared")] == ["maintenance"]
+    assert [one["fault"] for one in played.told("chaosgood.fault.injected")] == ["something happens"]
+    undone = {one["fault"]: one["outcome"] for one in played.told("chaosgood.fault.undone")}
+    assert undone == {"something happens": "it was back already", "maintenance": "restored"}
+    phases = [one["phase"] for one in played.told("chaosgood.phase.started")]
+    assert phases.count("fault") == 1
+
+
 def test_a_dry_run_plays_no_game(play, tmp_path):
     played = play("true", SMALL, "--dry", "activities")
     played.wait()
