@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -45,35 +45,147 @@ def test_an_auto_scaling_group_spreads_over_both_zones(client: Client, resources
         assert {instance["LifecycleState"] for instance in group["Instances"]} == {"InService"}
 
 
-def test_an_instance_is_pending_until_its_host_is_up_and_gone_when_it_is_terminated(
-    twin: RunningTwin, client: Client, resources: dict[str, str], eventually: Any, on: Any
-) -> None:
+@pytest.fixture
+def launched(client: Client, resources: dict[str, str], eventually: Any) -> Iterator[dict[str, Any]]:
+    """An instance that a person ran, as RunInstances described it; it runs."""
     ec2 = client("ec2")
-    image = ec2.describe_images(Owners=["self"])["Images"][0]["ImageId"]
-    made = ec2.run_instances(
-        ImageId=image,
+    made: dict[str, Any] = ec2.run_instances(
+        ImageId=ec2.describe_images(Owners=["self"])["Images"][0]["ImageId"],
         InstanceType="t3.nano",
         MinCount=1,
         MaxCount=1,
         SubnetId=resources["workstation_subnet_ids"].split(",")[1],
         SecurityGroupIds=[resources["workstation_security_group_id"]],
     )["Instances"][0]
-    name, address = made["InstanceId"], made["PrivateIpAddress"]
-    assert made["State"]["Name"] == "pending"
+    eventually(lambda: states(ec2)[made["InstanceId"]] == "running")
+    yield made
+    ec2.terminate_instances(InstanceIds=[made["InstanceId"]])
+    eventually(lambda: states(ec2)[made["InstanceId"]] == "terminated", within_s=20)
+
+
+def described(ec2: Any, name: str) -> dict[str, Any]:
+    instance: dict[str, Any] = ec2.describe_instances(InstanceIds=[name])["Reservations"][0]["Instances"][0]
+    return instance
+
+
+def status(ec2: Any, name: str) -> tuple[str, str]:
+    """Instance status and system status."""
+    told = ec2.describe_instance_status(InstanceIds=[name], IncludeAllInstances=True)["InstanceStatuses"][0]
+    return told["InstanceStatus"]["Status"], told["SystemStatus"]["Status"]
+
+
+def test_an_instance_is_pending_until_its_host_is_up_and_gone_when_it_is_terminated(
+    twin: RunningTwin, client: Client, launched: dict[str, Any], eventually: Any, on: Any
+) -> None:
+    ec2, name, address = client("ec2"), launched["InstanceId"], launched["PrivateIpAddress"]
+    assert launched["State"]["Name"] == "pending"
+    assert launched["StateReason"] == {"Code": "pending", "Message": "pending"}
     assert address.startswith("10.0.43.")
-    eventually(lambda: states(ec2)[name] == "running")
     eventually(lambda: name in hosts(twin))
     assert on(name, "hostname").stdout.strip() == f"ip-{address.replace('.', '-')}"
-    stopped = ec2.stop_instances(InstanceIds=[name])["StoppingInstances"][0]
-    assert stopped["CurrentState"]["Name"] == "stopping"
+    assert on("internet", f"ping -c 1 -W 1 {address}").returncode  # no rule lets it in
+    ended = ec2.terminate_instances(InstanceIds=[name])["TerminatingInstances"][0]
+    assert (ended["PreviousState"]["Name"], ended["CurrentState"]["Name"]) == ("running", "shutting-down")
+    eventually(lambda: states(ec2)[name] == "terminated")
+    assert name not in hosts(twin)
+    gone = described(ec2, name)
+    assert gone["StateReason"]["Code"] == "Client.UserInitiatedShutdown"
+    assert gone["StateTransitionReason"].startswith("User initiated (")
+    assert "PrivateIpAddress" not in gone
+    assert not gone["NetworkInterfaces"]
+
+
+def test_a_stopped_instance_keeps_its_disk_and_its_private_address(
+    twin: RunningTwin, client: Client, launched: dict[str, Any], eventually: Any, on: Any
+) -> None:
+    ec2, name = client("ec2"), launched["InstanceId"]
+    before = described(ec2, name)
+    kept = ("/etc/kept", "/var/lib/kept", "/home/admin/kept")
+    eventually(lambda: name in hosts(twin))
+    assert on(name, f"for file in {' '.join(kept)} /tmp/lost /run/lost; do echo here >$file; done").returncode == 0
+    assert on(name, "sed -i s/127.0.0.1/127.0.0.2/ /etc/hosts").returncode == 0
+    stopping = ec2.stop_instances(InstanceIds=[name])["StoppingInstances"][0]
+    assert (stopping["PreviousState"]["Name"], stopping["CurrentState"]["Name"]) == ("running", "stopping")
     eventually(lambda: states(ec2)[name] == "stopped")
-    eventually(lambda: name not in hosts(twin))
+    assert name not in hosts(twin)
+    stopped = described(ec2, name)
+    assert stopped["StateReason"]["Code"] == "Client.UserInitiatedShutdown"
+    assert stopped.get("PublicIpAddress", "") == ""
+    assert stopped["PrivateIpAddress"] == before["PrivateIpAddress"]
     ec2.start_instances(InstanceIds=[name])
     eventually(lambda: states(ec2)[name] == "running")
-    ended = ec2.terminate_instances(InstanceIds=[name])["TerminatingInstances"][0]
-    assert ended["CurrentState"]["Name"] == "shutting-down"
-    eventually(lambda: states(ec2)[name] == "terminated")
+    started = described(ec2, name)
+    assert started["LaunchTime"] > before["LaunchTime"]
+    assert started["PrivateIpAddress"] == before["PrivateIpAddress"]
+    assert started["PublicIpAddress"] not in ("", before["PublicIpAddress"])
+    assert on(name, f"cat {' '.join(kept)}").stdout == "here\n" * 3
+    assert on(name, "grep -c 127.0.0.2 /etc/hosts").stdout == "1\n"
+    assert on(name, "ls /tmp/lost /run/lost").returncode
+
+
+def test_a_reboot_restarts_what_runs_and_keeps_the_addresses(
+    twin: RunningTwin, client: Client, resources: dict[str, str], eventually: Any, on: Any
+) -> None:
+    ec2, name = client("ec2"), twin.host("web-2")["name"]
+    before = described(ec2, name)
+    up_s = float(on("web-2", "touch /var/lib/kept; cut -d' ' -f1 /proc/uptime").stdout)
+    pid = hosts(twin)[name]["pid"]
+    ec2.reboot_instances(InstanceIds=[name])
+    eventually(lambda: hosts(twin).get(name, {}).get("pid", pid) != pid)
+    assert states(ec2)[name] == "running"
+    assert float(on("web-2", "cut -d' ' -f1 /proc/uptime").stdout) < up_s + 10
+    assert on("web-2", "ls /var/lib/kept").returncode == 0
+    after = described(ec2, name)
+    for same in ("LaunchTime", "PrivateIpAddress", "PublicIpAddress"):
+        assert after[same] == before[same]
+    eventually(lambda: on("web-2", "pgrep -x nginx").returncode == 0, what="nginx runs again")
+    eventually(lambda: unhealthy(client, resources) == set(), within_s=20)
+
+
+def test_nothing_answers_once_an_instance_has_crashed_its_kernel_and_a_reboot_brings_it_back(
+    twin: RunningTwin, client: Client, resources: dict[str, str], eventually: Any, on: Any
+) -> None:
+    ec2, host = client("ec2"), twin.host("web-1")
+    name, address = host["name"], host["address"]
+    eventually(lambda: status(ec2, name) == ("ok", "ok"), within_s=30)
+    ask = f"curl -s -o /dev/null -m 2 http://{address}:3903/metrics; echo $?"
+    assert on("monitoring", ask).stdout == "0\n"
+    on("web-1", "nohup sh -c 'sleep 0.2; echo c >/run/sysrq-trigger' >/dev/null 2>&1 &")
     eventually(lambda: name not in hosts(twin))
+    assert on("monitoring", ask).stdout == "28\n"  # timed out: silence, neither refused nor unreachable
+    assert states(ec2)[name] == "running"
+    eventually(lambda: status(ec2, name) == ("impaired", "ok"), within_s=10)
+    told = ec2.describe_instance_status(Filters=[{"Name": "instance-status.status", "Values": ["impaired"]}])
+    assert [one["InstanceId"] for one in told["InstanceStatuses"]] == [name]
+    details = told["InstanceStatuses"][0]["InstanceStatus"]["Details"][0]
+    assert (details["Name"], details["Status"]) == ("reachability", "failed")
+    assert details["ImpairedSince"]
+    eventually(lambda: unhealthy(client, resources) == {name})
+    ec2.reboot_instances(InstanceIds=[name])
+    eventually(lambda: name in hosts(twin), within_s=20)
+    eventually(lambda: status(ec2, name)[0] == "initializing")
+    eventually(lambda: unhealthy(client, resources) == set(), within_s=20)
+
+
+def test_an_instance_that_halts_by_itself_is_stopped_and_one_that_restarts_by_itself_goes_on(
+    twin: RunningTwin, client: Client, launched: dict[str, Any], eventually: Any, on: Any
+) -> None:
+    ec2, name = client("ec2"), launched["InstanceId"]
+    pid = eventually(lambda: hosts(twin).get(name))["pid"]
+    on(name, "nohup sh -c 'sleep 0.2; reboot -f' >/dev/null 2>&1 &")
+    eventually(lambda: hosts(twin).get(name, {}).get("pid", pid) != pid)
+    assert states(ec2)[name] == "running"
+    on(name, "nohup sh -c 'sleep 0.2; poweroff -f' >/dev/null 2>&1 &")
+    eventually(lambda: states(ec2)[name] == "stopped")
+    assert described(ec2, name)["StateReason"]["Code"] == "Client.InstanceInitiatedShutdown"
+
+
+def unhealthy(client: Client, resources: dict[str, str]) -> set[str]:
+    """The instances of the web tier's target group that are not healthy."""
+    told = client("elbv2").describe_target_health(TargetGroupArn=resources["web_target_group_arn"])
+    return {
+        one["Target"]["Id"] for one in told["TargetHealthDescriptions"] if one["TargetHealth"]["State"] != "healthy"
+    }
 
 
 def test_a_terminated_web_instance_is_replaced_and_its_target_with_it(

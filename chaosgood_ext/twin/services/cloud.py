@@ -27,6 +27,8 @@ from chaosgood_ext.twin.hosts.model import HostSpec
 from chaosgood_ext.twin.services.autoscaling import AutoScaling
 from chaosgood_ext.twin.services.dns import Dns
 from chaosgood_ext.twin.services.ec2 import Ec2
+from chaosgood_ext.twin.services.ec2_calls import Ec2Calls
+from chaosgood_ext.twin.services.ec2_plan import Pace
 from chaosgood_ext.twin.services.ecs import Ecs
 from chaosgood_ext.twin.services.ecs_agent import Agent
 from chaosgood_ext.twin.services.elb import Elb
@@ -65,7 +67,9 @@ class Cloud:
 
     def _controllers(self, resolver: dns.Resolver, images: Path) -> None:
         tap, state, hosts = self.tap, self.state, self._hosts
-        self._elb = Elb(tap, state, hosts, self._topology["timing"]["twin_time_scale"])
+        scale = self._topology["timing"]["twin_time_scale"]
+        self._ec2 = Ec2(tap, state, hosts, Pace.of_aws(scale), self._files)
+        self._elb = Elb(tap, state, hosts, scale)
         shop = {"PYTHONPATH": str(STACK / "shop"), "PYTHONDONTWRITEBYTECODE": "1"}
         agent = Agent(tap, state, hosts, self._elb, {"chaosgood/shop": shop})
         logs = Logs(tap, state, hosts, dict(self._topology["log_groups"]), agent.log_sources)
@@ -73,7 +77,7 @@ class Cloud:
             [
                 NetworkController(tap, state, hosts),
                 Rds(tap, state, hosts, images),
-                Ec2(tap, state, hosts, self._files),
+                self._ec2,
                 AutoScaling(tap, state),
                 self._elb,
                 Ecs(tap, state, hosts, self._elb, agent),
@@ -81,8 +85,12 @@ class Cloud:
             ]
         )
         self._shipping = Reconciler([logs], _SHIPPING_PERIOD_S)
+        self._ec2.on_change = self._reconciler.trigger  # type: ignore[method-assign]
         self._elb.on_change = self._reconciler.trigger  # type: ignore[method-assign]
         agent.on_change = self._reconciler.trigger  # type: ignore[method-assign]
+        calls = Ec2Calls(state)
+        tap.guard("ec2", calls.check)
+        tap.handle("ec2", "ModifyInstanceAttribute", calls.modify_attribute)
         tap.subscribe(self._trigger)
 
     def serve(self, fd: int, inside: tuple[str, int] | None = INSIDE) -> None:
@@ -104,6 +112,7 @@ class Cloud:
         """Build the environment and return its outputs; `urls` maps doors to the addresses where they are open."""
         clients = Clients(self.tap, self.facilitator, self._topology["region"], _OUTSIDE)
         resources = Builder(clients.client, self._topology, self._secrets).build()
+        self._ec2.take_time()
         player = clients.client("sts").assume_role(
             RoleArn=resources["player_role_arn"], RoleSessionName="responder", DurationSeconds=_SESSION_S
         )["Credentials"]
