@@ -56,6 +56,7 @@ def launched(client: Client, resources: dict[str, str], eventually: Any) -> Iter
         MaxCount=1,
         SubnetId=resources["workstation_subnet_ids"].split(",")[1],
         SecurityGroupIds=[resources["workstation_security_group_id"]],
+        IamInstanceProfile={"Name": "chaosgood-instance"},
     )["Instances"][0]
     eventually(lambda: states(ec2)[made["InstanceId"]] == "running")
     yield made
@@ -227,6 +228,83 @@ def test_the_groups_of_an_instance_are_those_it_was_given_last(client: Client, r
     assert groups() == ([other], [other])
     ec2.modify_instance_attribute(InstanceId=name, Groups=[own])
     assert groups() == ([own], [own])
+
+
+def run_command(client: Client, eventually: Any, instance_id: str, *commands: str, **more: Any) -> dict[str, Any]:
+    """Send a command to an instance and return what became of it, in the words of GetCommandInvocation."""
+    ssm = client("ssm")
+    sent = ssm.send_command(
+        InstanceIds=[instance_id], DocumentName="AWS-RunShellScript", Parameters={"commands": list(commands), **more}
+    )["Command"]["CommandId"]
+
+    def result() -> dict[str, Any] | None:
+        told: dict[str, Any] = ssm.get_command_invocation(CommandId=sent, InstanceId=instance_id)
+        return told if told["Status"] in ("Success", "Failed", "TimedOut", "Cancelled") else None
+
+    found: dict[str, Any] = eventually(result)
+    return found
+
+
+def test_a_command_of_systems_manager_runs_on_the_host_as_root(
+    twin: RunningTwin, client: Client, eventually: Any, on: Any
+) -> None:
+    host = twin.host("web-1")
+    done = run_command(client, eventually, host["name"], "hostname; id -u", "echo oh >&2", "exit 3")
+    assert (done["Status"], done["ResponseCode"]) == ("Failed", 3)
+    assert done["StandardOutputContent"] == f"{host['hostname']}\n0\n"
+    assert done["StandardErrorContent"] == "oh\nfailed to run commands: exit status 3"
+
+
+def test_a_script_that_runs_too_long_is_ended_with_all_that_it_started(
+    twin: RunningTwin, client: Client, eventually: Any, on: Any
+) -> None:
+    late = run_command(client, eventually, twin.host("web-1")["name"], "sleep 4321 | cat", executionTimeout=["1"])
+    assert (late["Status"], late["StatusDetails"]) == ("TimedOut", "ExecutionTimedOut")
+    assert on("web-1", "pgrep -f 'sleep 4321' | grep -v $$").stdout == ""
+
+
+def test_an_instance_whose_nginx_is_halted_accepts_and_never_answers(
+    twin: RunningTwin, client: Client, resources: dict[str, str], eventually: Any, on: Any
+) -> None:
+    host = twin.host("web-1")
+    assert run_command(client, eventually, host["name"], "pkill -STOP nginx")["Status"] == "Success"
+    assert on("web-1", "nc -z -w 1 127.0.0.1 80").returncode == 0
+    assert on("web-1", "curl -s -m 1 http://127.0.0.1/health; echo $?").stdout == "28\n"
+    eventually(lambda: unhealthy(client, resources) == {host["name"]})
+    assert run_command(client, eventually, host["name"], "pkill -CONT nginx")["Status"] == "Success"
+    eventually(lambda: unhealthy(client, resources) == set())
+
+
+def test_of_a_command_that_crashes_its_host_nothing_more_is_heard(
+    client: Client, launched: dict[str, Any], twin: RunningTwin, eventually: Any
+) -> None:
+    ssm, name = client("ssm"), launched["InstanceId"]
+    eventually(lambda: name in nodes(ssm))
+    sent = ssm.send_command(
+        InstanceIds=[name],
+        DocumentName="AWS-RunShellScript",
+        Parameters={"commands": ["echo c > /proc/sysrq-trigger"], "executionTimeout": ["1"]},
+        TimeoutSeconds=30,
+    )["Command"]["CommandId"]
+    eventually(lambda: name not in hosts(twin))
+    second = ssm.send_command(InstanceIds=[name], DocumentName="AWS-RunShellScript", Parameters={"commands": ["id"]})
+
+    def status(command_id: str) -> tuple[str, str]:
+        told = ssm.get_command_invocation(CommandId=command_id, InstanceId=name)
+        return told["Status"], told["StatusDetails"]
+
+    assert status(sent) == ("InProgress", "InProgress")
+    eventually(lambda: status(second["Command"]["CommandId"]) == ("Delayed", "Delayed"))
+    eventually(lambda: status(sent) == ("TimedOut", "DeliveryTimedOut"))  # a tenth of 31 s
+    client("ec2").terminate_instances(InstanceIds=[name])
+    eventually(lambda: status(second["Command"]["CommandId"]) == ("Failed", "Undeliverable"))
+
+
+def nodes(ssm: Any) -> dict[str, str]:
+    """The managed instances and their ping status."""
+    return {
+        one["InstanceId"]: one["PingStatus"] for one in ssm.describe_instance_information()["InstanceInformationList"]
+    }
 
 
 def test_what_the_twin_lacks_is_named(client: Client) -> None:

@@ -13,6 +13,7 @@ import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import IO
 
 from chaosgood_ext.errors import CommandError, TwinError
 from chaosgood_ext.twin.fabric.fabric import RESOLVERS, Fabric
@@ -78,6 +79,13 @@ class Host:
             )  # fmt: skip
         except subprocess.TimeoutExpired as late:
             raise CommandError(argv, -9, f"no answer within {timeout_s:g} s") from late
+
+    def spawn(self, argv: Sequence[str], stdout: IO[bytes], stderr: IO[bytes]) -> subprocess.Popen[bytes]:
+        """Begin to run `argv` on this host, in a session and a process group of its own."""
+        return subprocess.Popen(
+            self.namespace.enter(list(argv)), env=self._environment, stdin=subprocess.DEVNULL, stdout=stdout,
+            stderr=stderr, start_new_session=True,
+        )  # fmt: skip
 
     def start(self, unit: Unit) -> None:
         """Start `unit` and keep it running; one of that name that runs is replaced."""

@@ -36,6 +36,7 @@ from chaosgood_ext.twin.services.logs import Logs
 from chaosgood_ext.twin.services.network import NetworkController
 from chaosgood_ext.twin.services.rds import Rds
 from chaosgood_ext.twin.services.reconciler import Reconciler
+from chaosgood_ext.twin.services.ssm import Ssm
 
 INSIDE = ("10.0.0.2", 4566)
 """Where the AWS API listens inside the VPC."""
@@ -82,6 +83,7 @@ class Cloud:
                 self._elb,
                 Ecs(tap, state, hosts, self._elb, agent),
                 Dns(tap, state, resolver),
+                Ssm(tap, state, hosts, scale),
             ]
         )
         self._shipping = Reconciler([logs], _SHIPPING_PERIOD_S)

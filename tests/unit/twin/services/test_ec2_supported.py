@@ -25,10 +25,13 @@ def test_what_is_said_to_be_acted_on_is_a_call_that_moto_answers(action: str) ->
 
 
 @pytest.mark.parametrize(
-    "action", ["CreateNatGateway", "AttachVolume", "CreateVpcPeeringConnection", "AttachNetworkInterface", "CreateImage"]
+    "action",
+    ["CreateNatGateway", "AttachVolume", "CreateVpcPeeringConnection", "AttachNetworkInterface", "CreateImage"],
 )
 def test_a_call_from_which_nothing_would_follow_is_refused_by_name(action: str) -> None:
-    with pytest.raises(AwsError, match=f"The twin does not implement ec2:{action}: nothing would follow from it.") as no:
+    with pytest.raises(
+        AwsError, match=f"The twin does not implement ec2:{action}: nothing would follow from it."
+    ) as no:
         refuse(call(action))
     assert no.value.code == "NotImplemented"
 
