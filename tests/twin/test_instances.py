@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -64,7 +65,7 @@ def launched(client: Client, resources: dict[str, str], eventually: Any) -> Iter
     eventually(lambda: states(ec2)[made["InstanceId"]] == "terminated", within_s=20)
 
 
-def described(ec2: Any, name: str) -> dict[str, Any]:
+def described_as(ec2: Any, name: str) -> dict[str, Any]:
     instance: dict[str, Any] = ec2.describe_instances(InstanceIds=[name])["Reservations"][0]["Instances"][0]
     return instance
 
@@ -89,7 +90,7 @@ def test_an_instance_is_pending_until_its_host_is_up_and_gone_when_it_is_termina
     assert (ended["PreviousState"]["Name"], ended["CurrentState"]["Name"]) == ("running", "shutting-down")
     eventually(lambda: states(ec2)[name] == "terminated")
     assert name not in hosts(twin)
-    gone = described(ec2, name)
+    gone = described_as(ec2, name)
     assert gone["StateReason"]["Code"] == "Client.UserInitiatedShutdown"
     assert gone["StateTransitionReason"].startswith("User initiated (")
     assert "PrivateIpAddress" not in gone
@@ -100,7 +101,7 @@ def test_a_stopped_instance_keeps_its_disk_and_its_private_address(
     twin: RunningTwin, client: Client, launched: dict[str, Any], eventually: Any, on: Any
 ) -> None:
     ec2, name = client("ec2"), launched["InstanceId"]
-    before = described(ec2, name)
+    before = described_as(ec2, name)
     kept = ("/etc/kept", "/var/lib/kept", "/home/admin/kept")
     eventually(lambda: name in hosts(twin))
     assert on(name, f"for file in {' '.join(kept)} /tmp/lost /run/lost; do echo here >$file; done").returncode == 0
@@ -109,13 +110,13 @@ def test_a_stopped_instance_keeps_its_disk_and_its_private_address(
     assert (stopping["PreviousState"]["Name"], stopping["CurrentState"]["Name"]) == ("running", "stopping")
     eventually(lambda: states(ec2)[name] == "stopped")
     assert name not in hosts(twin)
-    stopped = described(ec2, name)
+    stopped = described_as(ec2, name)
     assert stopped["StateReason"]["Code"] == "Client.UserInitiatedShutdown"
     assert stopped.get("PublicIpAddress", "") == ""
     assert stopped["PrivateIpAddress"] == before["PrivateIpAddress"]
     ec2.start_instances(InstanceIds=[name])
     eventually(lambda: states(ec2)[name] == "running")
-    started = described(ec2, name)
+    started = described_as(ec2, name)
     assert started["LaunchTime"] > before["LaunchTime"]
     assert started["PrivateIpAddress"] == before["PrivateIpAddress"]
     assert started["PublicIpAddress"] not in ("", before["PublicIpAddress"])
@@ -128,7 +129,7 @@ def test_a_reboot_restarts_what_runs_and_keeps_the_addresses(
     twin: RunningTwin, client: Client, resources: dict[str, str], eventually: Any, on: Any
 ) -> None:
     ec2, name = client("ec2"), twin.host("web-2")["name"]
-    before = described(ec2, name)
+    before = described_as(ec2, name)
     up_s = float(on("web-2", "touch /var/lib/kept; cut -d' ' -f1 /proc/uptime").stdout)
     pid = hosts(twin)[name]["pid"]
     ec2.reboot_instances(InstanceIds=[name])
@@ -136,7 +137,7 @@ def test_a_reboot_restarts_what_runs_and_keeps_the_addresses(
     assert states(ec2)[name] == "running"
     assert float(on("web-2", "cut -d' ' -f1 /proc/uptime").stdout) < up_s + 10
     assert on("web-2", "ls /var/lib/kept").returncode == 0
-    after = described(ec2, name)
+    after = described_as(ec2, name)
     for same in ("LaunchTime", "PrivateIpAddress", "PublicIpAddress"):
         assert after[same] == before[same]
     eventually(lambda: on("web-2", "pgrep -x nginx").returncode == 0, what="nginx runs again")
@@ -178,7 +179,7 @@ def test_an_instance_that_halts_by_itself_is_stopped_and_one_that_restarts_by_it
     assert states(ec2)[name] == "running"
     on(name, "nohup sh -c 'sleep 0.2; poweroff -f' >/dev/null 2>&1 &")
     eventually(lambda: states(ec2)[name] == "stopped")
-    assert described(ec2, name)["StateReason"]["Code"] == "Client.InstanceInitiatedShutdown"
+    assert described_as(ec2, name)["StateReason"]["Code"] == "Client.InstanceInitiatedShutdown"
 
 
 def unhealthy(client: Client, resources: dict[str, str]) -> set[str]:
@@ -228,6 +229,48 @@ def test_the_groups_of_an_instance_are_those_it_was_given_last(client: Client, r
     assert groups() == ([other], [other])
     ec2.modify_instance_attribute(InstanceId=name, Groups=[own])
     assert groups() == ([own], [own])
+
+
+def test_the_groups_given_to_an_interface_decide_about_its_packets(
+    client: Client, resources: dict[str, str], eventually: Any, on: Any
+) -> None:
+    ec2, own = client("ec2"), resources["workstation_security_group_id"]
+    vpc, what = resources["vpc_id"], "From the workstation"
+    group = ec2.create_security_group(GroupName=what, Description=what, VpcId=vpc)["GroupId"]
+    allowed = {"IpProtocol": "tcp", "FromPort": 7777, "ToPort": 7777, "UserIdGroupPairs": [{"GroupId": own}]}
+    ec2.authorize_security_group_ingress(GroupId=group, IpPermissions=[allowed])
+    made = ec2.run_instances(
+        ImageId=ec2.describe_images(Owners=["self"])["Images"][0]["ImageId"],
+        InstanceType="t3.nano",
+        MinCount=1,
+        MaxCount=1,
+        NetworkInterfaces=[
+            {
+                "DeviceIndex": 0,
+                "SubnetId": resources["monitoring_subnet_ids"].split(",")[0],
+                "Groups": [group],
+                "AssociatePublicIpAddress": False,
+            }
+        ],
+        UserData=f"#!/bin/sh\ncd /tmp && {sys.executable} -m http.server 7777\n",
+    )["Instances"][0]
+    name, interface = made["InstanceId"], made["NetworkInterfaces"][0]["NetworkInterfaceId"]
+
+    def answer() -> str:
+        asked = f"curl -s -o /dev/null -m 1 http://{made['PrivateIpAddress']}:7777/; echo $?"
+        return str(on("workstation", asked).stdout).strip()
+
+    try:
+        eventually(lambda: answer() == "0", within_s=20)
+        assert "PublicIpAddress" not in described_as(ec2, name)
+        ec2.modify_network_interface_attribute(NetworkInterfaceId=interface, Groups=[own])
+        eventually(lambda: answer() == "28")
+        ec2.modify_instance_attribute(InstanceId=name, Groups=[own, group])
+        eventually(lambda: answer() == "0")
+    finally:
+        ec2.terminate_instances(InstanceIds=[name])
+        eventually(lambda: states(ec2)[name] == "terminated")
+        ec2.delete_security_group(GroupId=group)
 
 
 def run_command(client: Client, eventually: Any, instance_id: str, *commands: str, **more: Any) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from chaosgood_ext.twin.builder import Builder, Secrets
 from chaosgood_ext.twin.cloud import ACCOUNT_ID, mends
 from chaosgood_ext.twin.cloud.client import Clients
 from chaosgood_ext.twin.cloud.identities import FACILITATOR, Credentials
+from chaosgood_ext.twin.cloud.mends.ec2 import user_data_of
 from chaosgood_ext.twin.cloud.metadata import About, Metadata
 from chaosgood_ext.twin.cloud.server import Server
 from chaosgood_ext.twin.cloud.state import State
@@ -191,6 +192,8 @@ class Cloud:
         if spec.tier in ("app", "monitoring"):
             line = f"*:{database['port']}:*:{database['username']}:{self._secrets.database_password}\n"
             files["/home/admin/.pgpass"] = line
+        if spec.tier == "app":
+            files["/etc/ecs/ecs.config"] = ""  # as in Amazon's images for container instances
         if spec.tier == "monitoring":
             files["/etc/default/prometheus-postgres-exporter"] = f"DATA_SOURCE_PASS={self._secrets.database_password}\n"
         return files
@@ -198,6 +201,12 @@ class Cloud:
     def _assume(self, role: str, session: str, duration_s: int) -> Credentials:
         with self.tap.lock:
             return self.tap.identities.open_session(role, session, duration_s)
+
+    def _role_of(self, instance_id: str) -> str:
+        """The role of an instance's profile; empty where it has none."""
+        association = self.state.ec2.iam_instance_profile_associations.get(instance_id)
+        roles = association.iam_instance_profile.roles if association else []
+        return str(roles[0].name) if roles else ""
 
     def _about(self, address: str) -> About | None:
         """What the metadata service tells the instance at `address`."""
@@ -213,7 +222,8 @@ class Cloud:
                             availability_zone=str(instance.placement.zone),
                             image_id=str(instance.image_id),
                             security_groups=tuple(group.name for group in instance.security_groups),
-                            role=f"{self._topology['name']}-instance",
+                            role=self._role_of(instance.id),
+                            user_data=user_data_of(instance).decode("utf-8", "replace"),
                             tags={tag["key"]: tag["value"] for tag in instance.get_tags()},
                         )
         return None

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 
 from moto.ec2.models.instance_types import INSTANCE_TYPES
 
-from chaosgood_ext.twin.cloud.mends.ec2 import life_of, set_state, shut_down_by_itself
+from chaosgood_ext.twin.cloud.mends.ec2 import life_of, set_state, shut_down_by_itself, user_data_of
+from chaosgood_ext.twin.hosts.cloud_init import run_user_data
 from chaosgood_ext.twin.hosts.model import HostSpec
 from chaosgood_ext.twin.services.ec2_plan import BEFORE, Halt, Launch, Machine, Pace, Step, next_due_s, plan
 from chaosgood_ext.twin.services.reconciler import apply_each
@@ -121,9 +122,14 @@ class Ec2:
 
     def _launch(self, spec: HostSpec) -> None:
         with self._tap.lock:
-            life_of(self._state.ec2.get_instance(spec.name)).boot()
+            instance = self._state.ec2.get_instance(spec.name)
+            life_of(instance).boot()
+            user_data = user_data_of(instance)
         self._specs[spec.name] = spec
-        self._hosts.create(replace(spec, files=self._files(spec)))
+        first_boot = not self._hosts.has_disk(spec.name)
+        host = self._hosts.create(replace(spec, files=self._files(spec)))
+        if first_boot and user_data:
+            run_user_data(host, user_data.decode("utf-8", "replace"))
 
     def _move(self, instance_id: str, before: str, after: str) -> None:
         """Move the instance on, unless a call has meanwhile sent it elsewhere."""

@@ -39,6 +39,7 @@ class Ec2Calls:
         self._state = state
         self._checkers: Mapping[str, Callable[[Mapping[str, Any]], None]] = {
             "CreateVpc": self._check_vpc,
+            "DeleteSecurityGroup": self._check_use,
             "ModifyNetworkInterfaceAttribute": self._check_interface,
             "RunInstances": self._check_launch,
         }
@@ -67,6 +68,12 @@ class Ec2Calls:
         interface = self._state.ec2.enis.get(asked.get("NetworkInterfaceId", ""))
         if interface is not None and "Groups" in asked:
             self._check_groups(asked["Groups"], interface.vpc_id)
+
+    def _check_use(self, asked: Mapping[str, Any]) -> None:
+        group_id = asked.get("GroupId", "")
+        for interface in self._state.ec2.enis.values():
+            if any(group.id == group_id for group in interface.group_set):
+                raise AwsError("DependencyViolation", f"resource {group_id} has a dependent object")
 
     def _check_vpc(self, _asked: Mapping[str, Any]) -> None:
         if any(vpc.id != self._state.ec2.default_vpc.id for vpc in self._state.ec2.vpcs.values()):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import copy
 import time
 from dataclasses import dataclass, field
@@ -70,6 +71,11 @@ def set_state(instance: Instance, name: str) -> None:
         instance.state_reason = StateReason()
 
 
+def user_data_of(instance: Instance) -> bytes:
+    """The user data that an instance was launched with, decoded; empty where there are none."""
+    return base64.b64decode(str(instance.user_data)) if instance.user_data else b""
+
+
 def shut_down_by_itself(instance: Instance) -> None:
     """Stop or terminate an instance that shut itself down, as its `InstanceInitiatedShutdownBehavior` says."""
     if instance.instance_initiated_shutdown_behavior == "terminate":
@@ -91,7 +97,7 @@ def install() -> None:
     _tell_status()
     _hide_what_is_terminated()
     _set_groups_on_interfaces()
-    _run_as_many_as_asked()
+    _run_as_asked()
 
 
 def _pass_through_states() -> None:
@@ -238,8 +244,10 @@ def _set_groups_on_interfaces() -> None:
     Instance.security_groups = property(read, write)  # type: ignore[assignment]
 
 
-def _run_as_many_as_asked() -> None:
-    """moto runs `MinCount` instances; AWS as many as it can up to `MaxCount`, which is always all of them here."""
+def _run_as_asked() -> None:
+    """moto runs `MinCount` instances, AWS as many as it can up to `MaxCount`, which is always all of them here; and it
+    gives the instance profile to the first of them only, the launch template's to none.
+    """
 
     def run(self: InstanceResponse) -> ActionResult:
         get = self._get_param
@@ -249,6 +257,17 @@ def _run_as_many_as_asked() -> None:
 
         self._get_param = as_many  # type: ignore[assignment, method-assign]
         told: ActionResult = original(self)
+        backend, template = self.ec2_backend, get("LaunchTemplate")
+        profile = get("IamInstanceProfile") or {}
+        if template and not profile:
+            profile = backend._get_template_from_args(template).data.get("IamInstanceProfile", {})
+        for instance in told.result.instances if profile else []:  # type: ignore[attr-defined]
+            if instance.id not in backend.iam_instance_profile_associations:
+                backend.associate_iam_instance_profile(
+                    instance.id,
+                    iam_instance_profile_name=profile.get("Name"),
+                    iam_instance_profile_arn=profile.get("Arn"),
+                )
         return told
 
     original = replace(InstanceResponse, "run_instances", run)
