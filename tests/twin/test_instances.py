@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from chaosgood_ext.errors import TwinError
 from chaosgood_ext.twin.launcher import RunningTwin
 
 Client = Callable[[str], Any]
@@ -156,6 +157,8 @@ def test_nothing_answers_once_an_instance_has_crashed_its_kernel_and_a_reboot_br
     eventually(lambda: name not in hosts(twin))
     assert on("monitoring", ask).stdout == "28\n"  # timed out: silence, neither refused nor unreachable
     assert states(ec2)[name] == "running"
+    with pytest.raises(TwinError, match=rf"{name} \(web-1\) is not connected"):
+        on("web-1", "true")
     eventually(lambda: status(ec2, name) == ("impaired", "ok"), within_s=10)
     told = ec2.describe_instance_status(Filters=[{"Name": "instance-status.status", "Values": ["impaired"]}])
     assert [one["InstanceId"] for one in told["InstanceStatuses"]] == [name]

@@ -174,6 +174,10 @@ class Cloud:
                 missing.append(f"targets of {name} ({states.count('healthy')} of {len(states)} healthy)")
         return missing
 
+    def down(self) -> list[HostSpec]:
+        """The hosts of instances that run and do not answer."""
+        return self._ec2.down()
+
     def stop(self) -> None:
         """Stop answering and reconciling."""
         for server in self._servers:

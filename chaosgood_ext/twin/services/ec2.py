@@ -59,6 +59,12 @@ class Ec2:
         """From now on, instances that are launched take as long to start as those of AWS, less the time scale."""
         self._takes_time_since = time.monotonic()
 
+    def down(self) -> list[HostSpec]:
+        """The hosts that are to run and do not answer, because they crashed or reboot."""
+        with self._tap.lock:
+            running = {one.id for one in self._state.ec2.all_instances() if one.state == "running"}
+        return [spec for name, spec in list(self._specs.items()) if name in running and self._hosts.get(name) is None]
+
     def reconcile(self) -> bool:
         """See `Controller`."""
         for instance_id, died_of in self._hosts.reap().items():
