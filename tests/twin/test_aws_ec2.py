@@ -277,6 +277,8 @@ def test_status_tells_of_running_instances_unless_asked_for_all(account: Account
     account.await_state(spare, "stopped")
     assert account.ec2.describe_instance_status(InstanceIds=[spare])["InstanceStatuses"] == []
     assert account.status(spare) == ("not-applicable", "not-applicable")
+    wrong = [{"Name": "nonsense", "Values": ["ok"]}]
+    assert refused(account.ec2.describe_instance_status, Filters=wrong) == "InvalidParameterValue"
 
 
 def test_a_panic_fails_the_instance_check_and_a_reboot_mends_it(account: Account, spare: str) -> None:

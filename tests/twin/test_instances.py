@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -66,6 +67,18 @@ def launched(client: Client, resources: dict[str, str], eventually: Any) -> Iter
     eventually(lambda: states(ec2)[made["InstanceId"]] == "terminated", within_s=20)
 
 
+@pytest.fixture
+def left_alone(client: Client, resources: dict[str, str]) -> Iterator[None]:
+    """No auto scaling group replaces what a test breaks."""
+    autoscaling, processes = client("autoscaling"), ["ReplaceUnhealthy"]
+    names = [resources[f"{tier}_auto_scaling_group_name"] for tier in ("web", "app")]
+    for name in names:
+        autoscaling.suspend_processes(AutoScalingGroupName=name, ScalingProcesses=processes)
+    yield
+    for name in names:
+        autoscaling.resume_processes(AutoScalingGroupName=name, ScalingProcesses=processes)
+
+
 def described_as(ec2: Any, name: str) -> dict[str, Any]:
     instance: dict[str, Any] = ec2.describe_instances(InstanceIds=[name])["Reservations"][0]["Instances"][0]
     return instance
@@ -126,6 +139,7 @@ def test_a_stopped_instance_keeps_its_disk_and_its_private_address(
     assert on(name, "ls /tmp/lost /run/lost").returncode
 
 
+@pytest.mark.usefixtures("left_alone")
 def test_a_reboot_restarts_what_runs_and_keeps_the_addresses(
     twin: RunningTwin, client: Client, resources: dict[str, str], eventually: Any, on: Any
 ) -> None:
@@ -145,6 +159,7 @@ def test_a_reboot_restarts_what_runs_and_keeps_the_addresses(
     eventually(lambda: unhealthy(client, resources) == set(), within_s=20)
 
 
+@pytest.mark.usefixtures("left_alone")
 def test_nothing_answers_once_an_instance_has_crashed_its_kernel_and_a_reboot_brings_it_back(
     twin: RunningTwin, client: Client, resources: dict[str, str], eventually: Any, on: Any
 ) -> None:
@@ -183,6 +198,66 @@ def test_an_instance_that_halts_by_itself_is_stopped_and_one_that_restarts_by_it
     on(name, "nohup sh -c 'sleep 0.2; poweroff -f' >/dev/null 2>&1 &")
     eventually(lambda: states(ec2)[name] == "stopped")
     assert described_as(ec2, name)["StateReason"]["Code"] == "Client.InstanceInitiatedShutdown"
+
+
+def test_dead_hardware_fails_both_checks_and_a_stop_and_a_start_move_the_instance_off_it(
+    twin: RunningTwin, client: Client, launched: dict[str, Any], eventually: Any
+) -> None:
+    ec2, name = client("ec2"), launched["InstanceId"]
+    pid = eventually(lambda: hosts(twin).get(name))["pid"]
+    outside = ["nsenter", "-t", str(twin.init_pid), "--user", "--preserve-credentials", "-m", "-p", "--"]
+    subprocess.run([*outside, "kill", "-KILL", str(pid)], check=True)
+    eventually(lambda: status(ec2, name) == ("impaired", "impaired"), within_s=10)
+    assert states(ec2)[name] == "running"
+    ec2.stop_instances(InstanceIds=[name])
+    eventually(lambda: states(ec2)[name] == "stopped", within_s=20)
+    ec2.start_instances(InstanceIds=[name])
+    eventually(lambda: status(ec2, name) == ("initializing", "initializing"))
+    assert name in hosts(twin)
+
+
+def test_an_interface_that_is_down_fails_the_instance_check(
+    client: Client, launched: dict[str, Any], eventually: Any, on: Any
+) -> None:
+    ec2, name = client("ec2"), launched["InstanceId"]
+    eventually(lambda: on(name, "ip link set eth0 down").returncode == 0)
+    eventually(lambda: status(ec2, name) == ("impaired", "ok"), within_s=10)
+
+
+@pytest.mark.usefixtures("left_alone")
+def test_the_tasks_of_a_crashed_container_instance_are_replaced_once_the_load_balancer_misses_them(
+    twin: RunningTwin, client: Client, resources: dict[str, str], eventually: Any
+) -> None:
+    ec2, ecs, ssm, name = client("ec2"), client("ecs"), client("ssm"), twin.host("app-1")["name"]
+    cluster, service = resources["ecs_cluster_name"], resources["ecs_service_name"]
+
+    def tasks() -> dict[str, str]:
+        """The container instance's agent and each task that is to run, by EC2 instance."""
+        listed = ecs.list_container_instances(cluster=cluster)["containerInstanceArns"]
+        told = ecs.describe_container_instances(cluster=cluster, containerInstances=listed)["containerInstances"]
+        machines = {one["containerInstanceArn"]: one["ec2InstanceId"] for one in told}
+        arns = ecs.list_tasks(cluster=cluster, serviceName=service)["taskArns"]
+        described = ecs.describe_tasks(cluster=cluster, tasks=arns)["tasks"]
+        return {one["taskArn"]: machines[one["containerInstanceArn"]] for one in described}
+
+    def healthy() -> list[str]:
+        told = client("elbv2").describe_target_health(TargetGroupArn=resources["app_target_group_arn"])
+        each = told["TargetHealthDescriptions"]
+        return [one["Target"]["Id"] for one in each if one["TargetHealth"]["State"] == "healthy"]
+
+    eventually(lambda: sorted(healthy()) == sorted({*tasks().values()}) and len(healthy()) == 2, within_s=30)
+    lost = next(arn for arn, machine in tasks().items() if machine == name)
+    ssm.send_command(
+        InstanceIds=[name],
+        DocumentName="AWS-RunShellScript",
+        Parameters={"commands": ["echo c > /proc/sysrq-trigger"]},
+    )
+    eventually(lambda: name not in hosts(twin))
+    assert ecs.describe_tasks(cluster=cluster, tasks=[lost])["tasks"][0]["lastStatus"] == "RUNNING"  # nobody says else
+    eventually(lambda: len(healthy()) == 2 and name not in healthy(), within_s=40)
+    ec2.reboot_instances(InstanceIds=[name])
+    eventually(lambda: name in hosts(twin), within_s=20)
+    eventually(lambda: ecs.describe_tasks(cluster=cluster, tasks=[lost])["tasks"][0]["lastStatus"] == "STOPPED")
 
 
 def unhealthy(client: Client, resources: dict[str, str]) -> set[str]:
@@ -309,6 +384,7 @@ def test_a_script_that_runs_too_long_is_ended_with_all_that_it_started(
     assert on("web-1", "pgrep -f 'sleep 4321' | grep -v $$").stdout == ""
 
 
+@pytest.mark.usefixtures("left_alone")
 def test_an_instance_whose_nginx_is_halted_accepts_and_never_answers(
     twin: RunningTwin, client: Client, resources: dict[str, str], eventually: Any, on: Any
 ) -> None:

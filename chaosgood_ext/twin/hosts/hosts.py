@@ -231,12 +231,12 @@ class Hosts:
         self._take(name)
 
     def reap(self) -> dict[str, int]:
-        """Forget the hosts whose first process has died; return by which signal it did, by their names.
+        """Forget the instances' hosts whose first process has died; return by which signal it did, by their names.
 
         Where a host itself called reboot(2), that is SIGHUP for a restart and SIGINT for a halt (pid_namespaces(7)).
         """
         with self._lock:
-            dead = {name: host for name, host in self._hosts.items() if not host.namespace.lives}
+            dead = {n: host for n, host in self._hosts.items() if n.startswith("i-") and not host.namespace.lives}
         for name in dead:
             self._take(name)
         return {name: -int(host.namespace.holder.returncode) for name, host in dead.items()}

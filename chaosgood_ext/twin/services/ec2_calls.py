@@ -1,7 +1,6 @@
 """EC2's own refusals of calls, in its codes, where moto would say yes.
 
-Source of the codes: "Error codes for the Amazon EC2 API" in the Amazon EC2 API Reference; of the texts where that gives
-none: what AWS was seen to answer.
+Source of the codes: "Error codes for the Amazon EC2 API" in the Amazon EC2 API Reference, which gives no texts.
 """
 
 from __future__ import annotations
