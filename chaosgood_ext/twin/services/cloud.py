@@ -94,6 +94,7 @@ class Cloud:
         calls = Ec2Calls(state)
         tap.guard("ec2", calls.check)
         tap.handle("ec2", "ModifyInstanceAttribute", calls.modify_attribute)
+        tap.handle("ec2", "StopInstances", calls.stop)
         tap.subscribe(self._trigger)
 
     def serve(self, fd: int, inside: tuple[str, int] | None = INSIDE) -> None:

@@ -111,6 +111,7 @@ class Ec2:
             at_once=self._takes_time_since is None or life.entered < self._takes_time_since,
             rebooting_s=None if life.reboot_asked is None else now - life.reboot_asked,
             crashed=bool(life.crashed),
+            forced=life.forced,
         )
 
     # -- steps

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from moto.core.exceptions import ServiceException
 from moto.ec2.models.instance_types import INSTANCE_TYPES
 
+from chaosgood_ext.twin.cloud.mends.ec2 import life_of
 from chaosgood_ext.twin.cloud.wire import AwsError, Call
 from chaosgood_ext.twin.services.ec2_supported import refuse
 
@@ -104,6 +105,13 @@ class Ec2Calls:
             return None
         instance.instance_initiated_shutdown_behavior = behaviour
         return {}
+
+    def stop(self, call: Call) -> None:
+        """Handler of `StopInstances`, which moto answers: note whether the instances are forced to."""
+        if call.parameters.get("Force") and not call.parameters.get("DryRun"):
+            for instance in map(self._state.ec2.get_instance_by_id, call.parameters.get("InstanceIds", [])):
+                if instance is not None and instance.state in ("running", "stopping"):
+                    life_of(instance).forced = True
 
     # -- launches
 

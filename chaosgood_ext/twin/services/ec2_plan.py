@@ -33,7 +33,7 @@ class Pace:
 
     def until_down_s(self, machine: Machine) -> float:
         """How long a machine takes to be off, once it is told to."""
-        if machine.crashed:
+        if machine.crashed and not machine.forced:
             return self.unresponsive_s
         return self.stopping_s if machine.rebooting_s is None else self.rebooting_s
 
@@ -42,7 +42,8 @@ class Pace:
 class Machine:
     """What the control plane says of an instance, and since how many seconds.
 
-    `at_once` is of one that was launched while the environment was built: it runs as soon as its host is up.
+    `at_once` is of one that was launched while the environment was built: it runs as soon as its host is up. `forced`
+    is of one that is to stop without being asked.
     """
 
     id: str
@@ -56,6 +57,7 @@ class Machine:
     at_once: bool = False
     rebooting_s: float | None = None
     crashed: bool = False
+    forced: bool = False
 
 
 @dataclass(frozen=True)

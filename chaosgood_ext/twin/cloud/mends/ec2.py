@@ -31,13 +31,15 @@ class Life:
     """What moto does not keep of an instance. Times are of the monotonic clock.
 
     `entered` is when it entered its state, `reboot_asked` when the reboot was asked for that has not begun to boot.
-    `crashed` says what it died of while it was to run: "panic" (its kernel) or "hardware", else "".
+    `crashed` says what it died of while it was to run: "panic" (its kernel) or "hardware", else "". `forced` is whether
+    it is to stop without being asked.
     `checks` counts the status checks since it booted; the others hold since when one has been failing.
     """
 
     entered: float = field(default_factory=time.monotonic)
     reboot_asked: float | None = None
     crashed: str = ""
+    forced: bool = False
     checks: int = 0
     instance_impaired: datetime | None = None
     system_impaired: datetime | None = None
@@ -51,7 +53,7 @@ class Life:
 
     def boot(self) -> None:
         """Begin anew: the instance boots now, whatever was before."""
-        self.reboot_asked, self.crashed = None, ""
+        self.reboot_asked, self.crashed, self.forced = None, "", False
         self.checks, self.instance_impaired, self.system_impaired = 0, None, None
 
 
@@ -119,7 +121,7 @@ def _pass_through_states() -> None:
 
     def reboot(self: Instance) -> None:
         if self.state == "running":  # "Requests to reboot terminated instances are ignored." (RebootInstances)
-            life_of(self).reboot_asked = time.monotonic()
+            life_of(self).reboot_asked = life_of(self).reboot_asked or time.monotonic()
 
     replace(Instance, "reboot", reboot)
 

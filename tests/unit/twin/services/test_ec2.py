@@ -64,6 +64,8 @@ def test_an_instance_on_its_way_out_loses_its_host_and_arrives_in_time(state: st
 def test_an_instance_that_does_not_react_takes_longer_to_stop() -> None:
     assert plan([machine("i-1", "stopping", since_s=11, crashed=True)], {}) == []
     assert plan([machine("i-1", "stopping", since_s=12, crashed=True)], {}) == [Settle("i-1", "stopped")]
+    forced = machine("i-1", "stopping", since_s=3, crashed=True, forced=True)
+    assert plan([forced], {}) == [Settle("i-1", "stopped")]
 
 
 def test_a_stopped_instance_has_no_host() -> None:
