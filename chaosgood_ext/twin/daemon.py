@@ -182,7 +182,8 @@ class Twin:
             }
             for host in self.hosts
         ]
-        status = {"hosts": hosts, "missing": self.missing() if self.outputs else ["the environment"]}
+        down = [[spec.name, spec.hostname, spec.address, *spec.aliases] for spec in self.cloud.down()]
+        status = {"hosts": hosts, "down": down, "missing": self.missing() if self.outputs else ["the environment"]}
         fresh = STATUS.with_suffix(".new")
         fresh.write_text(json.dumps(status))
         fresh.replace(STATUS)

@@ -80,7 +80,8 @@ class RunningTwin:
         return False
 
     def status(self) -> dict[str, Any]:
-        """The daemon's last word: `hosts` (name, aliases, address, tier, pid, units) and what is `missing`.
+        """The daemon's last word: `hosts` (name, aliases, address, tier, pid, units), the names of each that is to run
+        and does not answer (`down`), and what is `missing`.
 
         Raises :class:`TwinError` where the twin is gone or its daemon has not yet said anything.
         """
@@ -92,12 +93,22 @@ class RunningTwin:
         return loaded
 
     def host(self, name: str) -> dict[str, Any]:
-        """The host with this name, alias, host name or address. Raises :class:`BadInput` that lists all."""
-        hosts = self.status()["hosts"]
+        """The host with this name, alias, host name or address.
+
+        Raises :class:`BadInput` that lists all, and :class:`TwinError` for one that crashed or reboots.
+        """
+        status = self.status()
+        hosts = status["hosts"]
         for host in hosts:
             if name in (host["name"], host["hostname"], host["address"], *host["aliases"]):
                 found: dict[str, Any] = host
                 return found
+        for names in status["down"]:
+            if name in names:
+                raise TwinError(
+                    f"{names[0]} ({name}) is not connected: it does not answer.",
+                    f"See `aws ec2 describe-instance-status --instance-ids {names[0]}`.",
+                )
         known = ", ".join(sorted((host["aliases"] or [host["name"]])[0] for host in hosts))
         raise BadInput(f"There is no host {name!r}.", f"Hosts: {known}.")
 

@@ -38,6 +38,7 @@ class About:
     security_groups: tuple[str, ...]
     role: str
     tags: Mapping[str, str] = field(default_factory=dict)
+    user_data: str = ""
 
 
 Find = Callable[[str], About | None]
@@ -88,6 +89,8 @@ class Metadata:
             return Page(404, "Not Found")
         if path.rstrip("/") == "/latest/dynamic/instance-identity/document":
             return Page(200, json.dumps(self._document(about), indent=2))
+        if path == "/latest/user-data" and about.user_data:
+            return Page(200, about.user_data)
         prefix = "/latest/meta-data"
         if not path.startswith(prefix):
             return Page(404, "Not Found")
@@ -105,7 +108,7 @@ class Metadata:
             "placement/availability-zone": lambda: about.availability_zone,
             "placement/region": lambda: self._region,
             "security-groups": lambda: "\n".join(about.security_groups),
-            role_path: lambda: json.dumps(self._credentials(about), indent=2),
+            **({role_path: lambda: json.dumps(self._credentials(about), indent=2)} if about.role else {}),
             **{f"tags/instance/{key}": (lambda value=value: value) for key, value in about.tags.items()},  # type: ignore[misc]
         }
         if path in leaves:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from moto.rds.models import RDSBackend
     from moto.route53.models import Route53Backend
     from moto.servicediscovery.models import ServiceDiscoveryBackend
+    from moto.ssm.models import SimpleSystemManagerBackend
 
 
 class State:
@@ -65,3 +66,8 @@ class State:
     def servicediscovery(self) -> ServiceDiscoveryBackend:
         """Cloud Map namespaces and services."""
         return get_backend("servicediscovery")[ACCOUNT_ID][self.region]
+
+    @cached_property
+    def ssm(self) -> SimpleSystemManagerBackend:
+        """Systems Manager's documents and parameters."""
+        return get_backend("ssm")[ACCOUNT_ID][self.region]

@@ -35,6 +35,9 @@ Handler = Callable[[Call], Mapping[str, Any] | None]
 answers.
 """
 
+Guard = Callable[[Call], None]
+"""Raises `AwsError` for a call that is to be refused."""
+
 Subscriber = Callable[[Call, Answer], None]
 
 
@@ -47,11 +50,16 @@ class Tap:
         self.identities = Identities()
         self._moto = DomainDispatcherApplication(create_backend_app)
         self._handlers: dict[tuple[str, str], Handler] = {("sts", "AssumeRole"): self._assume_role}
+        self._guards: dict[str, Guard] = {}
         self._subscribers: list[Subscriber] = []
 
     def handle(self, service: str, action: str, handler: Handler) -> None:
         """Let `handler` answer an action before moto does; it runs under the lock."""
         self._handlers[service, action] = handler
+
+    def guard(self, service: str, guard: Guard) -> None:
+        """Let `guard` look at every call of a service before anything answers it; it runs under the lock."""
+        self._guards[service] = guard
 
     def subscribe(self, subscriber: Subscriber) -> None:
         """Tell `subscriber` of every call of a known caller, once its answer is ready."""
@@ -87,6 +95,8 @@ class Tap:
     def _outcome(self, call: Call) -> Answer:
         try:
             with self.lock:
+                if guard := self._guards.get(call.service):
+                    guard(call)
                 handler = self._handlers.get((call.service, call.action))
                 values = handler(call) if handler else None
                 return self._ask_moto(call) if values is None else result(call, values)

@@ -41,6 +41,7 @@ _DATA = {
     "s3": {"GetObject", "PutObject", "DeleteObject", "HeadObject", "CopyObject", "ListParts", "UploadPart"},
 }
 _SECRET = {"secretAccessKey", "sessionToken", "masterUserPassword", "userData"}
+_SECRET_THERE = {("ssm", "SendCommand"): {"parameters"}}
 
 
 @dataclass(frozen=True)
@@ -64,7 +65,7 @@ class Event:
             "awsRegion": call.region,
             "sourceIPAddress": call.request.source,
             "userAgent": call.request.headers.get("user-agent", ""),
-            "requestParameters": _without_secrets(elements(call.service, call.parameters)) or None,
+            "requestParameters": self._without_secrets(elements(call.service, call.parameters)) or None,
             "responseElements": self._response(),
             "requestID": self.answer.request_id or call.id,
             "eventID": self.id,
@@ -113,7 +114,10 @@ class Event:
         values = elements(self.call.service, known)
         if self.call.service == "ec2":
             values = {"requestId": self.answer.request_id, "_return": True, **values}
-        return _without_secrets(values) or None
+        return self._without_secrets(values) or None
+
+    def _without_secrets(self, values: Any) -> Any:
+        return _without(_SECRET | _SECRET_THERE.get((self.call.service, self.call.action), set()), values)
 
 
 class Trail:
@@ -226,13 +230,13 @@ def _parse(model: OperationModel, call: Call, answer: Answer) -> dict[str, Any]:
     return parsed
 
 
-def _without_secrets(value: Any) -> Any:
+def _without(secret: set[str], value: Any) -> Any:
     if isinstance(value, dict):
         return {
-            key: "HIDDEN_DUE_TO_SECURITY_REASONS" if key in _SECRET else _without_secrets(inner)
+            key: "HIDDEN_DUE_TO_SECURITY_REASONS" if key in secret else _without(secret, inner)
             for key, inner in value.items()
         }
-    return [_without_secrets(item) for item in value] if isinstance(value, list) else value
+    return [_without(secret, item) for item in value] if isinstance(value, list) else value
 
 
 def _moment(value: datetime | float | None) -> float | None:

@@ -7,7 +7,10 @@ is a blackhole route, hence silence, as in a VPC.
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import itertools
+import socket
+import struct
 import threading
 from pathlib import Path
 
@@ -20,6 +23,8 @@ RESOLVERS = ("10.0.0.2", "169.254.169.253")
 """The Amazon DNS server's addresses inside a VPC whose CIDR block is 10.0.0.0/16."""
 METADATA = "169.254.169.254"
 """The instance metadata service's address."""
+
+_SIOCGIFFLAGS, _IFF_RUNNING = 0x8913, 0x40
 
 
 class Fabric:
@@ -64,9 +69,19 @@ class Fabric:
 
     def unplug(self, pid: int) -> None:
         """Take the host's cable away, so that from now on its address is silence; a second call does nothing."""
+        with self._lock:  # the number may come to stand for another process
+            self._loaded = {key: rules for key, rules in self._loaded.items() if not key.endswith(f"/{pid}")}
         if cable := self._cables.pop(pid, ""):
             with contextlib.suppress(CommandError):  # it went with the host's namespace
                 self._run(["ip", "link", "delete", cable])
+
+    def has_carrier(self, pid: int) -> bool:
+        """Whether the interface of the host at the other end of the cable is up (netdevice(7): IFF_RUNNING)."""
+        cable = self._cables.get(pid, "")
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock, contextlib.suppress(OSError):
+            answer = fcntl.ioctl(sock, _SIOCGIFFLAGS, struct.pack("16sh14x", cable.encode(), 0))
+            return bool(struct.unpack("16sh14x", answer)[1] & _IFF_RUNNING)
+        return False
 
     def guard_host(self, network: Network, name: str, pid: int, address: str) -> None:
         """Load the host's security groups into its namespace; `name` tells a host from a successor."""

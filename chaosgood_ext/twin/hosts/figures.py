@@ -162,7 +162,9 @@ class Figures:
             with contextlib.suppress(OSError):
                 usage.add(by_namespace.get(Path(f"/proc/{pid}/ns/pid").readlink().name, []))
                 for name, text in proc_files(usage, host.spec.memory_mib, host.spec.vcpus, now).items():
-                    (host.namespace.folder / "proc" / name).write_text(text)
+                    with (host.namespace.folder / "proc" / name).open("r+") as file:
+                        file.write(text)  # over what is there: who reads meanwhile must not find it empty
+                        file.truncate()
                 if pid not in self._servers and host.spec.name.startswith("i-"):
                     self._servers[pid] = self._serve(host)
         for pid in set(self._usage) - set(hosts):

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import logging
 from dataclasses import dataclass
 from pathlib import Path
 
 from chaosgood_ext.errors import BadInput
 from chaosgood_ext.twin.hosts.model import Unit
 from chaosgood_ext.twin.hosts.units import parse
+
+logger = logging.getLogger(__name__)
 
 STACK = Path(__file__).resolve().parents[2] / "stack"
 _UNITS = "/etc/systemd/system/"
@@ -42,6 +45,19 @@ def disk_of(tier: str, *, with_common: bool, stack: Path = STACK) -> Disk:
         if path.startswith(_UNITS) and path.endswith(".service")
     )
     return Disk(files, units)
+
+
+def units_in(root: Path) -> list[Unit]:
+    """The units in `/etc/systemd/system` of the host whose `/` is `root`; one that cannot be read is logged, as systemd
+    does, and left out.
+    """
+    units = []
+    for path in sorted((root / _UNITS.strip("/")).glob("*.service")):
+        try:
+            units.append(parse(path.stem, path.read_text()))
+        except (OSError, BadInput) as problem:
+            logger.warning("unit %s is not started: %s", path.name, problem)
+    return units
 
 
 def _disabled(override: object) -> bool:

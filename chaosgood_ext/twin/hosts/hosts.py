@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shlex
+import shutil
 import signal
 import socket
 import subprocess
@@ -12,15 +13,17 @@ import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import IO
 
 from chaosgood_ext.errors import CommandError, TwinError
 from chaosgood_ext.twin.fabric.fabric import RESOLVERS, Fabric
 from chaosgood_ext.twin.fabric.firewall import Network
 from chaosgood_ext.twin.hosts.figures import Usage, proc_files
-from chaosgood_ext.twin.hosts.files import disk_of
+from chaosgood_ext.twin.hosts.files import disk_of, units_in
 from chaosgood_ext.twin.hosts.model import HostSpec, Unit
-from chaosgood_ext.twin.hosts.namespace import HOME, Namespace, open_namespace
+from chaosgood_ext.twin.hosts.namespace import HOME, SYSRQ, Namespace, open_namespace
 from chaosgood_ext.twin.hosts.supervisor import Supervisor
+from chaosgood_ext.twin.hosts.sysrq import Sysrq
 from chaosgood_ext.twin.hosts.units import environment_of, expand
 from chaosgood_ext.twin.kernel import network_namespace
 
@@ -56,6 +59,10 @@ class Host:
         """This host's `/`, as the daemon sees it."""
         return self.namespace.root
 
+    def knows(self, unit_name: str) -> bool:
+        """Whether a unit of that name was started since this host booted, and not stopped."""
+        return self._supervisor.get(self.spec.name, unit_name) is not None
+
     def run(
         self,
         argv: Sequence[str],
@@ -72,6 +79,13 @@ class Host:
             )  # fmt: skip
         except subprocess.TimeoutExpired as late:
             raise CommandError(argv, -9, f"no answer within {timeout_s:g} s") from late
+
+    def spawn(self, argv: Sequence[str], stdout: IO[bytes], stderr: IO[bytes]) -> subprocess.Popen[bytes]:
+        """Begin to run `argv` on this host, in a session and a process group of its own."""
+        return subprocess.Popen(
+            self.namespace.enter(list(argv)), env=self._environment, stdin=subprocess.DEVNULL, stdout=stdout,
+            stderr=stderr, start_new_session=True,
+        )  # fmt: skip
 
     def start(self, unit: Unit) -> None:
         """Start `unit` and keep it running; one of that name that runs is replaced."""
@@ -107,6 +121,10 @@ class Host:
     def path(self, path: str) -> Path:
         """A path on this host, as the daemon sees it."""
         return self.root / path.lstrip("/")
+
+    def on_disk(self, path: str) -> Path:
+        """A path below /var or /run of this host as the daemon sees it; a reboot does not change it."""
+        return self.namespace.folder / path.lstrip("/")
 
     def write(self, path: str, text: str, mode: int = 0o644) -> None:
         """Write a file on this host, its folder made where missing; what reads it never sees half of it."""
@@ -163,42 +181,93 @@ class Hosts:
         self._hosts: dict[str, Host] = {}
         self._network = Network()
         self._lock = threading.RLock()
+        self._sysrq = Sysrq(self._on_sysrq)
 
     def create(self, spec: HostSpec) -> Host:
-        """Make a host: namespace, files, rules, cable, then its tier's units; guarded from the start."""
+        """Make a host: namespace, files, rules, cable, then its tier's units; guarded from the start.
+
+        Where a host of that name was shut down or died, the new one boots from the disk that it left: what is on
+        it is not written again.
+        """
+        first_boot = not self.has_disk(spec.name)
         namespace = open_namespace(spec.name, spec.hostname, self._base)
         host = Host(spec, namespace, self._supervisor, self._environment)
         try:
             for name, text in proc_files(Usage(), spec.memory_mib, spec.vcpus, time.time()).items():
                 (namespace.folder / "proc" / name).write_text(text)
-            disk = disk_of(spec.tier, with_common=not spec.name.startswith(_MANAGED))
-            for path, text in {**_identity(spec), **disk.files, **spec.files}.items():
-                host.write(path, text, 0o600 if path.startswith(HOME) else 0o644)
-            host.write(f"{HOME}/bin/aws", _AWS, 0o755)
+            if first_boot:
+                _furnish(host)
             if spec.guarded:
                 self._fabric.guard_host(self._network, spec.name, namespace.pid, spec.address)
             self._fabric.plug(namespace.pid, spec.address)
         except BaseException:
             namespace.end()
+            if first_boot:
+                shutil.rmtree(namespace.folder, ignore_errors=True)
             raise
         with self._lock:
             self._hosts[spec.name] = host
             network = self._network
         if spec.guarded:
             self._fabric.guard_host(network, spec.name, namespace.pid, spec.address)
-        for unit in disk.units:
+        self._sysrq.watch(host.on_disk(SYSRQ), spec.name)
+        for unit in units_in(host.root):
             if all(host.path(path).exists() for path in unit.condition_paths):
                 host.start(unit)
         return host
 
+    def has_disk(self, name: str) -> bool:
+        """Whether a host of that name is there, or has been and left its disk."""
+        return (self._base / name).exists()
+
+    def shut_down(self, name: str) -> None:
+        """Let a host's units end, as at a shutdown, then cut it off; its disk stays. Unknown names are ignored."""
+        if self.get(name) is not None:
+            self._supervisor.shut_down_host(name)
+            self._take(name)
+
+    def crash(self, name: str) -> None:
+        """Let a host die as hardware does: first silence, then no process is left. Its disk stays."""
+        self._take(name)
+
+    def reap(self) -> dict[str, int]:
+        """Forget the instances' hosts whose first process has died; return by which signal it did, by their names.
+
+        Where a host itself called reboot(2), that is SIGHUP for a restart and SIGINT for a halt (pid_namespaces(7)).
+        """
+        with self._lock:
+            dead = {n: host for n, host in self._hosts.items() if n.startswith("i-") and not host.namespace.lives}
+        for name in dead:
+            self._take(name)
+        return {name: -int(host.namespace.holder.returncode) for name, host in dead.items()}
+
     def destroy(self, name: str) -> None:
-        """End every process of a host, at once, and forget it; unknown names are ignored."""
+        """End every process of a host, at once, and remove its disk; unknown names are ignored."""
+        self._take(name)
+        shutil.rmtree(self._base / name, ignore_errors=True)
+
+    def answers(self, name: str) -> bool:
+        """Whether a host would answer an ARP request: it lives, and its interface is up (no program is needed)."""
+        host = self._hosts.get(name)
+        return host is not None and host.namespace.lives and self._fabric.has_carrier(host.namespace.pid)
+
+    def _take(self, name: str) -> None:
+        """Take a host off the network before its processes end, so that nobody hears of their end."""
         with self._lock:
             host = self._hosts.pop(name, None)
         if host:
+            self._sysrq.forget(name)
             self._supervisor.forget_host(name)
             self._fabric.unplug(host.namespace.pid)
             host.namespace.end()
+
+    def _on_sysrq(self, name: str, letter: str) -> None:
+        if letter == "c":
+            self.on_crash(name)
+            self.crash(name)
+
+    def on_crash(self, name: str) -> None:
+        """Called when a host is about to crash its own kernel; the cloud puts its own here."""
 
     def get(self, name: str) -> Host | None:
         """The host with this name, host name, address or alias, or None."""
@@ -221,8 +290,17 @@ class Hosts:
             hosts = list(self._hosts.values())
         self._fabric.guard_router(network)
         for host in hosts:
-            if host.spec.guarded and host.namespace.holder.poll() is None:
+            if host.spec.guarded and host.namespace.lives:
                 self._fabric.guard_host(network, host.spec.name, host.namespace.pid, host.spec.address)
+
+
+def _furnish(host: Host) -> None:
+    """Write what a host finds on its disk at its first boot."""
+    spec = host.spec
+    disk = disk_of(spec.tier, with_common=not spec.name.startswith(_MANAGED))
+    for path, text in {**_identity(spec), **disk.files, **spec.files}.items():
+        host.write(path, text, 0o600 if path.startswith(HOME) else 0o644)
+    host.write(f"{HOME}/bin/aws", _AWS, 0o755)
 
 
 def _identity(spec: HostSpec) -> dict[str, str]:

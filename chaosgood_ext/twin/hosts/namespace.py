@@ -6,7 +6,9 @@ folder on the sandbox's tmpfs and goes away with it.
 
 from __future__ import annotations
 
+import os
 import shlex
+import shutil
 import subprocess
 import time
 from collections.abc import Sequence
@@ -22,6 +24,14 @@ HOME = "/home/admin"
 FIGURES = ("meminfo", "loadavg", "uptime", "stat")
 """Files of /proc that would tell of the machine: a host reads its own instead."""
 
+SYSRQ = "/run/sysrq-trigger"
+"""A host's own FIFO in place of :data:`KERNEL_SYSRQ`, over which it is laid where the machine's kernel has that."""
+
+KERNEL_SYSRQ = "/proc/sysrq-trigger"
+
+_DISK = ("etc", "etc.work", "var/log", "var/lib", "var/cache", "var/tmp", "home")
+_VOLATILE = ("tmp", "shm", "run")
+
 
 @dataclass(frozen=True)
 class Namespace:
@@ -30,6 +40,11 @@ class Namespace:
     pid: int
     folder: Path
     holder: subprocess.Popen[bytes]
+
+    @property
+    def lives(self) -> bool:
+        """Whether its first process is still there; without it no other can be."""
+        return self.holder.poll() is None
 
     @property
     def root(self) -> Path:
@@ -65,6 +80,7 @@ def script(hostname: str, folder: str, shown: Sequence[str] = ()) -> str:
         f"mount --bind {own}/home {HOME}",
         f"mount --bind {own}/shm /dev/shm",
         f"mount --bind {own}/run /run",
+        f"if [ -e {KERNEL_SYSRQ} ]; then mount --bind {SYSRQ} {KERNEL_SYSRQ}; fi",
         "echo ready",
         "exec catatonit -P",
     ]
@@ -72,27 +88,18 @@ def script(hostname: str, folder: str, shown: Sequence[str] = ()) -> str:
 
 
 def open_namespace(name: str, hostname: str, base: Path, deadline_s: float = 10) -> Namespace:
-    """Make the namespaces of host `name`, its folder below `base`.
+    """Make the namespaces of host `name`, its folder below `base`; what an earlier one left on its disk is there.
 
     Raises :class:`TwinError` with what the kernel said when that fails.
     """
     folder = base / name
-    for part in (
-        "etc",
-        "etc.work",
-        "var/log",
-        "var/lib",
-        "var/cache",
-        "var/tmp",
-        "tmp",
-        "home",
-        "shm",
-        "run/lock",
-        "proc",
-    ):
+    for part in _VOLATILE:
+        shutil.rmtree(folder / part, ignore_errors=True)
+    for part in (*_DISK, *_VOLATILE, "run/lock", "proc"):
         (folder / part).mkdir(parents=True, exist_ok=True)
     for figure in FIGURES:
         (folder / "proc" / figure).touch()
+    os.mkfifo(f"{folder}{SYSRQ}", 0o200)
     holder = subprocess.Popen(
         [
             "unshare",

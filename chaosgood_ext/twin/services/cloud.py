@@ -15,6 +15,7 @@ from chaosgood_ext.twin.builder import Builder, Secrets
 from chaosgood_ext.twin.cloud import ACCOUNT_ID, mends
 from chaosgood_ext.twin.cloud.client import Clients
 from chaosgood_ext.twin.cloud.identities import FACILITATOR, Credentials
+from chaosgood_ext.twin.cloud.mends.ec2 import user_data_of
 from chaosgood_ext.twin.cloud.metadata import About, Metadata
 from chaosgood_ext.twin.cloud.server import Server
 from chaosgood_ext.twin.cloud.state import State
@@ -27,6 +28,8 @@ from chaosgood_ext.twin.hosts.model import HostSpec
 from chaosgood_ext.twin.services.autoscaling import AutoScaling
 from chaosgood_ext.twin.services.dns import Dns
 from chaosgood_ext.twin.services.ec2 import Ec2
+from chaosgood_ext.twin.services.ec2_calls import Ec2Calls
+from chaosgood_ext.twin.services.ec2_plan import Pace
 from chaosgood_ext.twin.services.ecs import Ecs
 from chaosgood_ext.twin.services.ecs_agent import Agent
 from chaosgood_ext.twin.services.elb import Elb
@@ -34,6 +37,7 @@ from chaosgood_ext.twin.services.logs import Logs
 from chaosgood_ext.twin.services.network import NetworkController
 from chaosgood_ext.twin.services.rds import Rds
 from chaosgood_ext.twin.services.reconciler import Reconciler
+from chaosgood_ext.twin.services.ssm import Ssm
 
 INSIDE = ("10.0.0.2", 4566)
 """Where the AWS API listens inside the VPC."""
@@ -65,7 +69,9 @@ class Cloud:
 
     def _controllers(self, resolver: dns.Resolver, images: Path) -> None:
         tap, state, hosts = self.tap, self.state, self._hosts
-        self._elb = Elb(tap, state, hosts, self._topology["timing"]["twin_time_scale"])
+        scale = self._topology["timing"]["twin_time_scale"]
+        self._ec2 = Ec2(tap, state, hosts, Pace.of_aws(scale), self._files)
+        self._elb = Elb(tap, state, hosts, scale)
         shop = {"PYTHONPATH": str(STACK / "shop"), "PYTHONDONTWRITEBYTECODE": "1"}
         agent = Agent(tap, state, hosts, self._elb, {"chaosgood/shop": shop})
         logs = Logs(tap, state, hosts, dict(self._topology["log_groups"]), agent.log_sources)
@@ -73,16 +79,22 @@ class Cloud:
             [
                 NetworkController(tap, state, hosts),
                 Rds(tap, state, hosts, images),
-                Ec2(tap, state, hosts, self._files),
+                self._ec2,
                 AutoScaling(tap, state),
                 self._elb,
                 Ecs(tap, state, hosts, self._elb, agent),
                 Dns(tap, state, resolver),
+                Ssm(tap, state, hosts, scale),
             ]
         )
         self._shipping = Reconciler([logs], _SHIPPING_PERIOD_S)
+        self._ec2.on_change = self._reconciler.trigger  # type: ignore[method-assign]
         self._elb.on_change = self._reconciler.trigger  # type: ignore[method-assign]
         agent.on_change = self._reconciler.trigger  # type: ignore[method-assign]
+        calls = Ec2Calls(state)
+        tap.guard("ec2", calls.check)
+        tap.handle("ec2", "ModifyInstanceAttribute", calls.modify_attribute)
+        tap.handle("ec2", "StopInstances", calls.stop)
         tap.subscribe(self._trigger)
 
     def serve(self, fd: int, inside: tuple[str, int] | None = INSIDE) -> None:
@@ -104,6 +116,7 @@ class Cloud:
         """Build the environment and return its outputs; `urls` maps doors to the addresses where they are open."""
         clients = Clients(self.tap, self.facilitator, self._topology["region"], _OUTSIDE)
         resources = Builder(clients.client, self._topology, self._secrets).build()
+        self._ec2.take_time()
         player = clients.client("sts").assume_role(
             RoleArn=resources["player_role_arn"], RoleSessionName="responder", DurationSeconds=_SESSION_S
         )["Credentials"]
@@ -162,6 +175,10 @@ class Cloud:
                 missing.append(f"targets of {name} ({states.count('healthy')} of {len(states)} healthy)")
         return missing
 
+    def down(self) -> list[HostSpec]:
+        """The hosts of instances that run and do not answer."""
+        return self._ec2.down()
+
     def stop(self) -> None:
         """Stop answering and reconciling."""
         for server in self._servers:
@@ -180,6 +197,8 @@ class Cloud:
         if spec.tier in ("app", "monitoring"):
             line = f"*:{database['port']}:*:{database['username']}:{self._secrets.database_password}\n"
             files["/home/admin/.pgpass"] = line
+        if spec.tier == "app":
+            files["/etc/ecs/ecs.config"] = ""  # as in Amazon's images for container instances
         if spec.tier == "monitoring":
             files["/etc/default/prometheus-postgres-exporter"] = f"DATA_SOURCE_PASS={self._secrets.database_password}\n"
         return files
@@ -187,6 +206,12 @@ class Cloud:
     def _assume(self, role: str, session: str, duration_s: int) -> Credentials:
         with self.tap.lock:
             return self.tap.identities.open_session(role, session, duration_s)
+
+    def _role_of(self, instance_id: str) -> str:
+        """The role of an instance's profile; empty where it has none."""
+        association = self.state.ec2.iam_instance_profile_associations.get(instance_id)
+        roles = association.iam_instance_profile.roles if association else []
+        return str(roles[0].name) if roles else ""
 
     def _about(self, address: str) -> About | None:
         """What the metadata service tells the instance at `address`."""
@@ -202,7 +227,8 @@ class Cloud:
                             availability_zone=str(instance.placement.zone),
                             image_id=str(instance.image_id),
                             security_groups=tuple(group.name for group in instance.security_groups),
-                            role=f"{self._topology['name']}-instance",
+                            role=self._role_of(instance.id),
+                            user_data=user_data_of(instance).decode("utf-8", "replace"),
                             tags={tag["key"]: tag["value"] for tag in instance.get_tags()},
                         )
         return None

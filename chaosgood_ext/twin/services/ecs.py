@@ -268,7 +268,8 @@ def _room(instance: ContainerInstance) -> ecs_plan.Instance:
     left = {resource["name"]: resource["integerValue"] for resource in instance.remaining_resources}
     return ecs_plan.Instance(
         arn=instance.container_instance_arn,
-        active=instance.status == "ACTIVE" and instance.agent_connected,
+        active=instance.status == "ACTIVE",
+        connected=bool(instance.agent_connected),
         cpu=left["CPU"],
         memory_mib=left["MEMORY"],
     )

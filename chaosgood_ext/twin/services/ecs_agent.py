@@ -8,6 +8,7 @@ Source: "Amazon ECS task lifecycle" and "Stopped tasks error codes" in the Devel
 from __future__ import annotations
 
 import contextlib
+import signal
 import sys
 import threading
 import time
@@ -56,6 +57,8 @@ class Agent:
         host = self._host(task)
         if task.last_status == "STOPPED":
             return []
+        if host is None and self._comes_back(task):
+            return self._deregister(task, service) if task.desired_status == "STOPPED" else []
         if host is None:
             instance = self.instance_id(task)
             return self._end(task, service, f"Host EC2 (instance {instance}) terminated.", "TerminationNotice")
@@ -64,6 +67,8 @@ class Agent:
         if task.last_status in ("PROVISIONING", "PENDING"):
             return self._start(task, service, host)
         status = host.exit_status(_unit_name(task))
+        if status is None and not host.knows(_unit_name(task)):  # it ended when the host went down
+            status = -signal.SIGTERM
         if status is not None:
             return self._exited(task, service, host, status)
         if task.last_status == "ACTIVATING" and self._listens(task, host):
@@ -82,7 +87,7 @@ class Agent:
             options = container.get("logConfiguration", {}).get("options", {})
             if host is not None and "awslogs-group" in options:
                 stream = f"{options.get('awslogs-stream-prefix', 'ecs')}/{container['name']}/{task.id}"
-                yield Source(host.path(_log_path(task)), options["awslogs-group"], stream)
+                yield Source(host.on_disk(_log_path(task)), options["awslogs-group"], stream)
 
     # -- steps
 
@@ -226,6 +231,11 @@ class Agent:
 
     def _host(self, task: Task) -> Host | None:
         return self._hosts.get(self.instance_id(task) or "-")
+
+    def _comes_back(self, task: Task) -> bool:
+        """Whether the task's host is only down: of a host that crashed or reboots, its agent says nothing at all."""
+        instance = self._state.ec2.get_instance_by_id(self.instance_id(task))
+        return instance is not None and instance.state == "running"
 
     def _zone(self, task: Task) -> str:
         instance = self._instance(task)

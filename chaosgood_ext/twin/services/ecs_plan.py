@@ -36,12 +36,13 @@ class Task:
 
 @dataclass(frozen=True)
 class Instance:
-    """A container instance and what it has left."""
+    """A container instance and what it has left; nothing is placed where the agent is not connected."""
 
     arn: str
     active: bool
     cpu: int
     memory_mib: int
+    connected: bool = True
 
     @property
     def id(self) -> str:
@@ -105,7 +106,10 @@ class _Room:
         fits = [
             one
             for one in self.instances
-            if one.active and self.cpu[one.arn] >= service.cpu and self.memory[one.arn] >= service.memory_mib
+            if one.active
+            and one.connected
+            and self.cpu[one.arn] >= service.cpu
+            and self.memory[one.arn] >= service.memory_mib
         ]
         if not fits:
             return None
@@ -163,7 +167,11 @@ def _unable(service: Service, instances: Sequence[Instance]) -> str:
     active = [one for one in instances if one.active]
     if not active:
         return f"{begin} Reason: No Container Instances were found in your cluster. {_GUIDE}"
-    closest = max(active, key=lambda one: (one.memory_mib, one.cpu))
+    closest = max(active, key=lambda one: (one.connected, one.memory_mib, one.cpu))
+    if not closest.connected:
+        return (
+            f"{begin} The closest matching (container-instance {closest.id}) doesn't have the agent connected. {_GUIDE}"
+        )
     lacks = "memory" if closest.memory_mib < service.memory_mib else "CPU"
     # AWS writes "insufficient CPU units available" and "insufficient memory available".
     words = "memory available" if lacks == "memory" else "CPU units available"

@@ -86,7 +86,8 @@ class Logs:
                     break
                 self._ship(source, lines)
         for gone in self._tails.keys() - set(sources):
-            del self._tails[gone]
+            if not gone.path.exists():  # a host that is only down goes on where it was
+                del self._tails[gone]
         for path in self._unshipped():
             with contextlib.suppress(OSError):
                 if path.stat().st_size > _EMPTY_AT_BYTES:
@@ -97,12 +98,12 @@ class Logs:
         """Logs that stay on their host, as a load balancer's do when nobody asked for them."""
         for host in self._hosts:
             if host.spec.name.startswith("alb-"):
-                yield host.path(ACCESS_LOG)
+                yield host.on_disk(ACCESS_LOG)
 
     def _sources(self) -> Iterator[Source]:
         for host in self._hosts:
             name = host.spec.name.removeprefix("db-")
-            yield Source(host.path(SESSION_LOG), self._groups["sessions"], name)
+            yield Source(host.on_disk(SESSION_LOG), self._groups["sessions"], name)
             group = self._groups.get(host.spec.tier)
             if group:
                 for path in _files(host):
@@ -148,10 +149,10 @@ class Logs:
 def _files(host: Host) -> list[Path]:
     match host.spec.tier:
         case "web":
-            return [host.path("/var/log/nginx/access.log"), host.path("/var/log/nginx/error.log")]
+            return [host.on_disk("/var/log/nginx/access.log"), host.on_disk("/var/log/nginx/error.log")]
         case "database":
-            return [host.path("/var/log/postgresql.log")]
+            return [host.on_disk("/var/log/postgresql.log")]
         case "monitoring":
-            folder = host.path("/var/log")
+            folder = host.on_disk("/var/log")
             return sorted(path for path in folder.glob("*.log") if path.name != "session.log")
     return []

@@ -18,6 +18,7 @@ WEB = About(
     ("chaosgood-web",),
     "instance",
     {"tier": "web"},
+    "#!/bin/sh\n",
 )
 
 
@@ -45,6 +46,7 @@ def get(sessions: list[str]) -> Callable[..., Page]:
     ("path", "text"),
     [
         ("/latest/meta-data/instance-id", "i-1"),
+        ("/latest/user-data", "#!/bin/sh\n"),
         ("/latest/meta-data/placement/", "availability-zone\nregion"),
         ("/latest/meta-data/iam/security-credentials/", "instance"),
         ("/latest/meta-data/tags/instance/tier", "web"),
@@ -75,7 +77,7 @@ def test_credentials_are_those_of_the_instances_role_and_are_kept(
         ({"token": "made-up"}, 401),
         ({"source": "10.0.10.6"}, 401),
         ({"path": "/latest/meta-data/nothing"}, 404),
-        ({"path": "/latest/user-data"}, 404),
+        ({"path": "/latest/nothing"}, 404),
     ],
 )
 def test_it_answers_nobody_without_a_token_of_his_own(

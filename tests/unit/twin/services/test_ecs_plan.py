@@ -77,6 +77,13 @@ def test_an_empty_cluster_is_called_that() -> None:
     assert "No Container Instances were found" in said(plan(SHOP, [], [drained]))[0]
 
 
+def test_where_the_agent_is_not_connected_nothing_is_placed_and_nothing_moves_away() -> None:
+    lost = Instance("arn/one", active=True, cpu=2048, memory_mib=1900, connected=False)
+    assert plan(SHOP, [task("a"), task("b", instance="arn/two")], [lost, TWO]) == []
+    assert placed(plan(SHOP, [], [lost, TWO])) == ["arn/two", "arn/two"]
+    assert "doesn't have the agent connected." in said(plan(SHOP, [], [lost]))[0]
+
+
 def test_what_fits_is_placed_although_not_all_does() -> None:
     small = Instance("arn/one", active=True, cpu=2048, memory_mib=600)
     steps = plan(SHOP, [], [small])
