@@ -21,6 +21,19 @@ def client(service: str, configuration: Mapping[str, Any] | None) -> Any:
 
 
 @dataclass(frozen=True)
+class AsConfigured:
+    """Makes clients as chaosaws does: in the role that the configuration names, as whoever breaks something."""
+
+    configuration: Mapping[str, Any] | None
+
+    def client(self, service: str) -> Any:
+        """The client of `service`."""
+        from chaosaws import aws_client
+
+        return aws_client(service, dict(self.configuration or {}))
+
+
+@dataclass(frozen=True)
 class Here:
     """Makes clients as :func:`client` does, for whoever asks for clients by the name of the service alone."""
 

@@ -10,6 +10,7 @@ from chaosgood_ext.game.inverses import (
     auto_scaling,
     containers,
     databases,
+    hosts,
     instances,
     load_balancing,
     security_groups,
@@ -72,6 +73,8 @@ def _kind(inverse: Inverse) -> Kind:
 _OURS = "chaosgood_ext."
 _EC2, _ASG, _ELB = "chaosaws.ec2.actions", "chaosaws.asg.actions", "chaosaws.elbv2.actions"
 
+_OWN = "chaosgood_ext.aws.actions"
+
 PLANNERS: Mapping[tuple[str, str], Planner] = {
     (_EC2, "revoke_security_group_ingress"): security_groups.plan_revoked,
     (_EC2, "authorize_security_group_ingress"): security_groups.plan_authorized,
@@ -87,7 +90,9 @@ PLANNERS: Mapping[tuple[str, str], Planner] = {
     (_ELB, "set_security_groups"): load_balancing.plan_security_groups,
     (_ELB, "set_subnets"): load_balancing.plan_subnets,
     ("chaosaws.rds.actions", "stop_db_instance"): databases.plan_stopped,
-    ("chaosgood_ext.aws.actions", "set_health_check"): load_balancing.plan_health_check,
+    (_OWN, "crash_instance"): hosts.plan_crashed,
+    (_OWN, "freeze_program"): hosts.plan_frozen,
+    (_OWN, "set_health_check"): load_balancing.plan_health_check,
 }
 """The actions that can be undone."""
 
@@ -97,6 +102,7 @@ HARMLESS = frozenset({("chaosaws.ec2.actions", "pause_for_a_while")})
 KINDS: Mapping[str, Kind] = {
     "ec2.authorize_security_group_ingress": security_groups.AUTHORIZE,
     "ec2.revoke_security_group_ingress": security_groups.REVOKE,
+    "ec2.reboot_instances": hosts.REBOOT,
     "ec2.start_instances": instances.START,
     "ec2.stop_instances": instances.STOP,
     "autoscaling.resume_processes": auto_scaling.RESUME,
@@ -108,5 +114,6 @@ KINDS: Mapping[str, Kind] = {
     "elbv2.set_security_groups": load_balancing.SECURITY_GROUPS,
     "elbv2.set_subnets": load_balancing.SUBNETS,
     "rds.start_db_instance": databases.START,
+    "ssm.thaw_program": hosts.THAW,
 }
 """The inverses that an undo log may hold; a name is never used for something else."""

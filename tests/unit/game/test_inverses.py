@@ -330,6 +330,7 @@ def test_every_kind_has_a_command_for_a_person_that_the_aws_cli_takes():
     examples = {
         "ec2.authorize_security_group_ingress": {"group_id": "sg-1", "permission": permission, "tags": {"a": "b"}},
         "ec2.revoke_security_group_ingress": {"group_id": "sg-1", "permission": permission},
+        "ec2.reboot_instances": {"instance_id": "i-1"},
         "ec2.start_instances": {"instance_ids": ["i-1"]},
         "ec2.stop_instances": {"instance_ids": ["i-1"]},
         "autoscaling.resume_processes": {"groups": {"web": ["Launch"]}},
@@ -341,6 +342,7 @@ def test_every_kind_has_a_command_for_a_person_that_the_aws_cli_takes():
         "elbv2.set_security_groups": {"load_balancers": {"arn": ["sg-1"]}},
         "elbv2.set_subnets": {"load_balancers": {"arn": ["subnet-1"]}},
         "rds.start_db_instance": {"db_instance_identifier": "shop"},
+        "ssm.thaw_program": {"instance_id": "i-1", "program": "nginx"},
     }
     assert set(examples) == set(inverses.KINDS)
     from botocore import xform_name
