@@ -16,6 +16,7 @@ from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_ba
 
 from chaosgood_ext.twin.cloud import shortcuts
 from chaosgood_ext.twin.cloud.identities import Identities, as_service_says
+from chaosgood_ext.twin.cloud.refusals import confine, lacking
 from chaosgood_ext.twin.cloud.wire import (
     Answer,
     AwsError,
@@ -47,7 +48,12 @@ class Tap:
         self.identities = Identities()
         self._moto = DomainDispatcherApplication(create_backend_app)
         self._handlers: dict[tuple[str, str], Handler] = {("sts", "AssumeRole"): self._assume_role}
+        self._known: dict[str, Mapping[str, frozenset[str]]] = {}
         self._subscribers: list[Subscriber] = []
+
+    def confine(self, service: str, known: Mapping[str, frozenset[str]]) -> None:
+        """Refuse all that changes something in a service, except the `known` actions with their parameters."""
+        self._known[service] = known
 
     def handle(self, service: str, action: str, handler: Handler) -> None:
         """Let `handler` answer an action before moto does; it runs under the lock."""
@@ -87,16 +93,18 @@ class Tap:
     def _outcome(self, call: Call) -> Answer:
         try:
             with self.lock:
+                if call.service in self._known:
+                    confine(call, self._known[call.service])
                 handler = self._handlers.get((call.service, call.action))
                 values = handler(call) if handler else None
                 return self._ask_moto(call) if values is None else result(call, values)
         except AwsError as error:
             return failure(call.request, call.service, error)
         except (NotImplementedError, ModuleNotFoundError):
-            return failure(call.request, call.service, _lacking(call))
+            return failure(call.request, call.service, lacking(call))
         except Exception as cause:
             if not _in_moto(call):
-                return failure(call.request, call.service, _lacking(call))
+                return failure(call.request, call.service, lacking(call))
             log.exception("%s:%s failed", call.service, call.action)
             message = f"The twin failed in {call.service}:{call.action}: {type(cause).__name__}: {cause}"
             return failure(call.request, call.service, AwsError("InternalFailure", message, 501))
@@ -110,7 +118,7 @@ class Tap:
         body = b"".join(self._moto(call.request.environ(), start_response))
         answer = Answer(began[0], began[1], body)
         if answer.status == 404 and body[:9].lower() == b"<!doctype":
-            return failure(call.request, call.service, _lacking(call))
+            return failure(call.request, call.service, lacking(call))
         return answer
 
     def _assume_role(self, call: Call) -> None:
@@ -120,8 +128,3 @@ class Tap:
 def _in_moto(call: Call) -> bool:
     url = f"http://{call.signing_name}.{call.region}.amazonaws.com"
     return any(pattern.match(url) for _, pattern in backend_url_patterns)
-
-
-def _lacking(call: Call) -> AwsError:
-    name = f"{call.signing_name}:{call.action or call.request.method + ' ' + call.request.path}"
-    return AwsError("NotImplemented", f"The twin does not implement {name}.", 501)

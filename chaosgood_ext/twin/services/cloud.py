@@ -65,7 +65,8 @@ class Cloud:
 
     def _controllers(self, resolver: dns.Resolver, images: Path) -> None:
         tap, state, hosts = self.tap, self.state, self._hosts
-        self._elb = Elb(tap, state, hosts, self._topology["timing"]["twin_time_scale"])
+        scale = float(self._topology["timing"]["twin_time_scale"])
+        self._elb = Elb(tap, state, hosts, scale)
         shop = {"PYTHONPATH": str(STACK / "shop"), "PYTHONDONTWRITEBYTECODE": "1"}
         agent = Agent(tap, state, hosts, self._elb, {"chaosgood/shop": shop})
         logs = Logs(tap, state, hosts, dict(self._topology["log_groups"]), agent.log_sources)
@@ -74,7 +75,7 @@ class Cloud:
                 NetworkController(tap, state, hosts),
                 Rds(tap, state, hosts, images),
                 Ec2(tap, state, hosts, self._files),
-                AutoScaling(tap, state),
+                AutoScaling(tap, state, self._elb.health_of, time_scale=scale),
                 self._elb,
                 Ecs(tap, state, hosts, self._elb, agent),
                 Dns(tap, state, resolver),
