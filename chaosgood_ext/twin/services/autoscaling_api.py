@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING, Any
 
 from moto.autoscaling.models import InstanceState
 
+from chaosgood_ext.twin.cloud.refusals import lacking
 from chaosgood_ext.twin.cloud.wire import AwsError
 from chaosgood_ext.twin.services import autoscaling_checks as checks
 from chaosgood_ext.twin.services import autoscaling_templates as templates
 from chaosgood_ext.twin.services import autoscaling_words as words
-from chaosgood_ext.twin.services.autoscaling_model import COUNTED, PROCESSES
+from chaosgood_ext.twin.services.autoscaling_model import COUNTED, GROUP_METRICS, PROCESSES
 
 if TYPE_CHECKING:
     from moto.autoscaling.models import FakeAutoScalingGroup
@@ -46,7 +47,8 @@ class AutoScalingApi:
             self.attach_instances, self.detach_instances, self.enter_standby, self.exit_standby,
             self.suspend_processes, self.resume_processes, self.describe_scaling_activities,
             self.attach_load_balancer_target_groups, self.detach_load_balancer_target_groups,
-            self.create_launch_configuration, self.set_instance_protection,
+            self.create_launch_configuration, self.set_instance_protection, self.enable_metrics_collection,
+            self.disable_metrics_collection,
         ):  # fmt: skip
             action = "".join(part.capitalize() for part in handler.__name__.split("_"))
             tap.handle("autoscaling", action, handler)
@@ -322,6 +324,25 @@ class AutoScalingApi:
     def create_launch_configuration(self, call: Call) -> Answer:  # noqa: ARG002
         """Refuse, as AWS does to accounts that are new."""
         raise AwsError("UnsupportedOperation", UNAVAILABLE)
+
+    # -- metrics
+
+    def enable_metrics_collection(self, call: Call) -> Answer:
+        """Collect the group's metrics that are named, or all."""
+        group, names = self._group(call), [str(one) for one in call.parameters.get("Metrics", ())]
+        if call.parameters.get("Granularity") != "1Minute":
+            raise checks.invalid("Valid granularities are: [1Minute]")
+        for name in names:
+            if name not in GROUP_METRICS:
+                raise lacking(call, f"the metric {name}")
+        group.metrics = list(dict.fromkeys([*group.metrics, *(names or GROUP_METRICS)]))
+        return {}
+
+    def disable_metrics_collection(self, call: Call) -> Answer:
+        """No longer collect the metrics that are named, or any."""
+        group, names = self._group(call), call.parameters.get("Metrics", ())
+        group.metrics = [name for name in group.metrics if names and name not in names]
+        return {}
 
     # -- history
 

@@ -25,6 +25,7 @@ KNOWN: dict[str, frozenset[str]] = {
         "DeleteTags": ("Tags",),
         "DetachInstances": (*_INSTANCES, "ShouldDecrementDesiredCapacity"),
         "DetachLoadBalancerTargetGroups": (*_GROUP, "TargetGroupARNs"),
+        "DisableMetricsCollection": (*_GROUP, "Metrics"),
         "EnableMetricsCollection": (*_GROUP, "Metrics", "Granularity"),
         "EnterStandby": (*_INSTANCES, "ShouldDecrementDesiredCapacity"),
         "ExitStandby": _INSTANCES,

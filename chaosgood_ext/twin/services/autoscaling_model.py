@@ -20,6 +20,18 @@ PROCESSES = (
 https://docs.aws.amazon.com/autoscaling/ec2/userguide/as-suspend-resume-processes.html
 """
 
+GROUP_METRICS = (
+    "GroupMinSize",
+    "GroupMaxSize",
+    "GroupDesiredCapacity",
+    "GroupInServiceInstances",
+    "GroupPendingInstances",
+    "GroupStandbyInstances",
+    "GroupTerminatingInstances",
+    "GroupTotalInstances",
+)
+"""The metrics that a group may have collected."""
+
 COUNTED = ("Pending", "InService")
 """The lifecycle states that count as capacity."""
 

@@ -25,6 +25,8 @@ from chaosgood_ext.twin.hosts.files import STACK
 from chaosgood_ext.twin.hosts.hosts import Hosts
 from chaosgood_ext.twin.hosts.model import HostSpec
 from chaosgood_ext.twin.services.autoscaling import AutoScaling
+from chaosgood_ext.twin.services.cloudwatch import CloudWatch
+from chaosgood_ext.twin.services.cloudwatch_sources import Sources
 from chaosgood_ext.twin.services.dns import Dns
 from chaosgood_ext.twin.services.ec2 import Ec2
 from chaosgood_ext.twin.services.ecs import Ecs
@@ -81,7 +83,8 @@ class Cloud:
                 Dns(tap, state, resolver),
             ]
         )
-        self._shipping = Reconciler([logs], _SHIPPING_PERIOD_S)
+        watch = CloudWatch(tap, state, Sources(state, hosts, self._elb.health_of), scale)
+        self._shipping = Reconciler([logs, watch], _SHIPPING_PERIOD_S)
         self._elb.on_change = self._reconciler.trigger  # type: ignore[method-assign]
         agent.on_change = self._reconciler.trigger  # type: ignore[method-assign]
         tap.subscribe(self._trigger)

@@ -150,9 +150,13 @@ class ElbApi:
 
     def _register_targets(self, call: Call) -> None:
         group = self._state.elbv2.target_groups.get(call.parameters["TargetGroupArn"])
-        for target in call.parameters.get("Targets", ()):
-            if group is not None and group.target_type == "ip" and not _is_address(target["Id"]):
-                raise _invalid(f"The IP address '{target['Id']}' is not a valid IPv4 address")
+        if group is None:
+            return
+        for target_id in [str(target["Id"]) for target in call.parameters.get("Targets", ())]:
+            if group.target_type == "ip" and not _is_address(target_id):
+                raise _invalid(f"The IP address '{target_id}' is not a valid IPv4 address")
+            if group.target_type == "instance" and self._state.ec2.get_instance_by_id(target_id) is None:
+                raise AwsError("InvalidTarget", f"The following targets do not exist: '{target_id}'")
 
 
 def _values(call: Call) -> None:
