@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from chaosgood_ext.twin.cloud.wire import AwsError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from chaosgood_ext.twin.cloud.wire import Call
 
@@ -18,12 +18,16 @@ def lacking(call: Call, part: str = "") -> AwsError:
     return AwsError("NotImplemented", f"The twin does not implement {f'{part} of ' if part else ''}{action}.", 501)
 
 
-def confine(call: Call, known: Mapping[str, frozenset[str]]) -> None:
-    """Raise :func:`lacking` for an action that changes something and is not `known`, or has a parameter that is not."""
-    if call.reads:
-        return
-    if call.action not in known:
-        raise lacking(call)
-    for parameter in call.parameters:
-        if parameter not in known[call.action]:
-            raise lacking(call, f"the parameter {parameter}")
+def confined(known: Mapping[str, frozenset[str]]) -> Callable[[Call], None]:
+    """Return a guard that refuses all that changes something, except the `known` actions with their parameters."""
+
+    def check(call: Call) -> None:
+        if call.reads:
+            return
+        if call.action not in known:
+            raise lacking(call)
+        for parameter in call.parameters:
+            if parameter not in known[call.action]:
+                raise lacking(call, f"the parameter {parameter}")
+
+    return check

@@ -16,7 +16,7 @@ from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_ba
 
 from chaosgood_ext.twin.cloud import shortcuts
 from chaosgood_ext.twin.cloud.identities import Identities, as_service_says
-from chaosgood_ext.twin.cloud.refusals import confine, lacking
+from chaosgood_ext.twin.cloud.refusals import lacking
 from chaosgood_ext.twin.cloud.wire import (
     Answer,
     AwsError,
@@ -36,6 +36,9 @@ Handler = Callable[[Call], Mapping[str, Any] | None]
 answers.
 """
 
+Guard = Callable[[Call], None]
+"""Raises `AwsError` for a call that is to be refused."""
+
 Subscriber = Callable[[Call, Answer], None]
 
 
@@ -48,16 +51,16 @@ class Tap:
         self.identities = Identities()
         self._moto = DomainDispatcherApplication(create_backend_app)
         self._handlers: dict[tuple[str, str], Handler] = {("sts", "AssumeRole"): self._assume_role}
-        self._known: dict[str, Mapping[str, frozenset[str]]] = {}
+        self._guards: dict[str, Guard] = {}
         self._subscribers: list[Subscriber] = []
-
-    def confine(self, service: str, known: Mapping[str, frozenset[str]]) -> None:
-        """Refuse all that changes something in a service, except the `known` actions with their parameters."""
-        self._known[service] = known
 
     def handle(self, service: str, action: str, handler: Handler) -> None:
         """Let `handler` answer an action before moto does; it runs under the lock."""
         self._handlers[service, action] = handler
+
+    def guard(self, service: str, guard: Guard) -> None:
+        """Let `guard` look at every call of a service before anything answers it; it runs under the lock."""
+        self._guards[service] = guard
 
     def subscribe(self, subscriber: Subscriber) -> None:
         """Tell `subscriber` of every call of a known caller, once its answer is ready."""
@@ -93,8 +96,8 @@ class Tap:
     def _outcome(self, call: Call) -> Answer:
         try:
             with self.lock:
-                if call.service in self._known:
-                    confine(call, self._known[call.service])
+                if guard := self._guards.get(call.service):
+                    guard(call)
                 handler = self._handlers.get((call.service, call.action))
                 values = handler(call) if handler else None
                 return self._ask_moto(call) if values is None else result(call, values)

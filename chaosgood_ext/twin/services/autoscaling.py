@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from moto.autoscaling.models import InstanceState
 
+from chaosgood_ext.twin.cloud.refusals import confined
 from chaosgood_ext.twin.cloud.wire import AwsError
 from chaosgood_ext.twin.services import autoscaling_state as states
 from chaosgood_ext.twin.services import autoscaling_templates as templates
@@ -62,7 +63,7 @@ class AutoScaling:
         self._impaired = impaired
         self.ledger = Ledger(time_scale)
         self._attached: set[Attachment] = set()
-        tap.confine("autoscaling", KNOWN)
+        tap.guard("autoscaling", confined(KNOWN))
         self.api = AutoScalingApi(tap, state, self.ledger)
 
     def reconcile(self) -> bool:

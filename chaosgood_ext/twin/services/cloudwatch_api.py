@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from chaosgood_ext.twin.cloud.refusals import lacking
+from chaosgood_ext.twin.cloud.refusals import confined, lacking
 from chaosgood_ext.twin.cloud.wire import AwsError
 from chaosgood_ext.twin.services.cloudwatch_alarms import OPERATORS, TREATMENTS
 from chaosgood_ext.twin.services.cloudwatch_store import Metric, Point, Store
@@ -82,7 +82,7 @@ class CloudWatchApi:
         self._store = store
         self._history = history
         self.move: Callable[[Alarm, str, str, str], None] = lambda *_: None
-        tap.confine("cloudwatch", KNOWN)
+        tap.guard("cloudwatch", confined(KNOWN))
         for handler in (
             self.put_metric_data, self.get_metric_statistics, self.get_metric_data, self.list_metrics,
             self.put_metric_alarm, self.set_alarm_state, self.describe_alarm_history, self.delete_alarms,

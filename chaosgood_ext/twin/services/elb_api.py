@@ -10,7 +10,7 @@ import ipaddress
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from chaosgood_ext.twin.cloud.refusals import lacking
+from chaosgood_ext.twin.cloud.refusals import confined, lacking
 from chaosgood_ext.twin.cloud.wire import AwsError
 
 if TYPE_CHECKING:
@@ -89,7 +89,7 @@ class ElbApi:
 
     def __init__(self, tap: Tap, state: State) -> None:
         self._state = state
-        tap.confine("elbv2", KNOWN)
+        tap.guard("elbv2", confined(KNOWN))
         for action, check in {
             "CreateLoadBalancer": _values,
             "CreateTargetGroup": self._create_target_group,
