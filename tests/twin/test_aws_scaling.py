@@ -96,7 +96,10 @@ class Account:
 def account(
     twin: RunningTwin, client: Callable[[str], Any], resources: dict[str, str], eventually: Any
 ) -> Iterator[Account]:
-    keys = twin.outputs["credentials"]["player"]
+    def hosts() -> set[str]:
+        return {host["name"] for host in twin.status()["hosts"]}
+
+    before, keys = hosts(), twin.outputs["credentials"]["player"]
     environment = {
         "PATH": os.environ["PATH"],
         "HOME": str(Path.home()),
@@ -135,6 +138,7 @@ def account(
         60,
     )
     made.ec2.delete_launch_template(LaunchTemplateName=made.name)
+    made.until(lambda: hosts() == before, "the hosts of the group are gone")
 
 
 @pytest.fixture
