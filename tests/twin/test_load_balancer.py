@@ -18,6 +18,12 @@ MISBEHAVE = Path(__file__).with_name("misbehave.py")
 REFUSED_PORT, DROPPED_PORT = 9009, 9010
 
 
+def says(text: str, status: str = "200") -> dict[str, Any]:
+    """The action that answers with a text."""
+    config = {"StatusCode": status, "ContentType": "text/plain", "MessageBody": text}
+    return {"Type": "fixed-response", "FixedResponseConfig": config}
+
+
 @dataclass
 class Lab:
     """A load balancer of its own, whose targets are programs on the workstation."""
@@ -100,12 +106,32 @@ class Lab:
         )
         return found
 
+    def steadily(self, status: int) -> None:
+        """Ask until all of ten answers have this status: the nginx worker from before may answer a little longer."""
+        once = f"curl -s -o /dev/null -w '%{{http_code}}\\n' http://{self.address}/"
+        many = f"for i in $(seq 10); do {once}; done"
+        self.eventually(lambda: set(self.on("internet", many).stdout.split()) == {str(status)}, what=f"{status}")
+
+    def rule(self, priority: int, said: str, *conditions: dict[str, Any]) -> str:
+        """Make a rule that answers with a text."""
+        made = self.elb.create_rule(
+            ListenerArn=self.listener, Priority=priority, Conditions=list(conditions), Actions=[says(said)]
+        )
+        return str(made["Rules"][0]["RuleArn"])
+
+    def said(self, path: str = "/", options: str = "") -> str:
+        """The body of an answer."""
+        return self.get(path, options)[1].partition("\n\n")[2].strip()
+
     def clean(self) -> None:
         for program in self.programs:
             program.kill()
             program.wait()
         self.programs.clear()
         self.on("workstation", "pkill -f misbehave.py; true")
+        for rule in self.elb.describe_rules(ListenerArn=self.listener)["Rules"]:
+            if not rule["IsDefault"]:
+                self.elb.delete_rule(RuleArn=rule["RuleArn"])
         self.elb.modify_listener(
             ListenerArn=self.listener,
             DefaultActions=[{"Type": "fixed-response", "FixedResponseConfig": {"StatusCode": "418"}}],
@@ -252,7 +278,7 @@ def test_a_new_target_gets_nothing_before_it_has_passed_a_check(lab: Lab) -> Non
 def test_a_deregistered_target_drains(lab: Lab) -> None:
     lab.program(9001)
     arn = lab.group(9001)
-    lab.until(200)
+    lab.steadily(200)
     slow = subprocess.Popen(
         lab.twin.argv_in("internet", ["curl", "-s", f"http://{lab.address}/slow"]), stdout=subprocess.PIPE, text=True
     )
@@ -296,9 +322,7 @@ def test_no_request_is_lost_while_targets_come_and_go(lab: Lab) -> None:
     lab.program(9001)
     lab.program(9002)
     arn = lab.group(9001, 9002)
-    # The nginx worker from before there was a target may answer a little longer.
-    once = f"curl -s -o /dev/null -w '%{{http_code}}\\n' http://{lab.address}/"
-    lab.eventually(lambda: set(lab.on("internet", f"for i in $(seq 10); do {once}; done").stdout.split()) == {"200"})
+    lab.steadily(200)
     loop = f"for i in $(seq 150); do curl -s -o /dev/null -w '%{{http_code}}\\n' http://{lab.address}/; done"
     asking = subprocess.Popen(lab.twin.argv_in("internet", ["bash", "-c", loop]), stdout=subprocess.PIPE, text=True)
     for _ in range(3):
@@ -306,3 +330,98 @@ def test_no_request_is_lost_while_targets_come_and_go(lab: Lab) -> None:
         lab.register(arn, 9002)
         lab.eventually(lambda: lab.health(arn, 9002)[0] == "healthy")
     assert set(asking.communicate(timeout=60)[0].split()) == {"200"}
+
+
+def test_rules_route_by_path_host_header_method_query_and_address(lab: Lab) -> None:
+    lab.rule(10, "path", {"Field": "path-pattern", "PathPatternConfig": {"Values": ["/api/*", "/v?"]}})
+    lab.rule(20, "host", {"Field": "host-header", "HostHeaderConfig": {"Values": ["*.example.com"]}})
+    named = {"HttpHeaderName": "X-Kind", "Values": ["blue*"]}
+    lab.rule(30, "header", {"Field": "http-header", "HttpHeaderConfig": named})
+    lab.rule(40, "method", {"Field": "http-request-method", "HttpRequestMethodConfig": {"Values": ["DELETE"]}})
+    pairs = [{"Key": "version", "Value": "v*"}, {"Value": "any?"}]
+    lab.rule(50, "query", {"Field": "query-string", "QueryStringConfig": {"Values": pairs}})
+    lab.rule(60, "address", {"Field": "source-ip", "SourceIpConfig": {"Values": ["203.0.113.0/24"]}})
+    requests = {
+        ("/api/users?a=b", ""): "path",
+        ("/v2", ""): "path",
+        ("/v22", ""): "address",
+        ("/API/users", ""): "address",
+        ("/", "-H 'Host: a.EXAMPLE.com'"): "host",
+        ("/", "-H 'X-Kind: Bluebird'"): "header",
+        ("/", "-X DELETE"): "method",
+        ("/", "-X OPTIONS"): "address",
+        ("/?a=1\\&version=V3", ""): "query",
+        ("/?x=anyz", ""): "query",
+        ("/?xversion=v3", ""): "address",
+    }
+    lab.eventually(lambda: {asked: lab.said(*asked) for asked in requests} == requests)
+
+
+def test_the_lowest_priority_number_wins_and_all_conditions_must_hold(lab: Lab) -> None:
+    path = {"Field": "path-pattern", "Values": ["/a*"]}
+    get = {"Field": "http-request-method", "HttpRequestMethodConfig": {"Values": ["GET", "HEAD"]}}
+    lab.rule(2, "second", path)
+    first = lab.rule(1, "first", path, get)
+    lab.eventually(lambda: lab.said("/a") == "first")
+    assert lab.said("/a", "-X POST") == "second"
+    assert lab.get("/b")[0] == 418
+    lab.elb.set_rule_priorities(RulePriorities=[{"RuleArn": first, "Priority": 3}])
+    lab.eventually(lambda: lab.said("/a") == "second")
+    lab.elb.modify_rule(
+        RuleArn=first, Actions=[says("changed")], Conditions=[{"Field": "path-pattern", "Values": ["/b"]}]
+    )
+    lab.eventually(lambda: lab.said("/b") == "changed")
+
+
+def test_a_rule_forwards_by_weight_and_a_group_with_no_target_gives_503(lab: Lab) -> None:
+    lab.program(9001)
+    one, none = lab.group(9001), lab.group()
+    weights = [{"TargetGroupArn": one, "Weight": 3}, {"TargetGroupArn": none, "Weight": 1}]
+    action = {"Type": "forward", "ForwardConfig": {"TargetGroups": weights}}
+    lab.elb.modify_listener(ListenerArn=lab.listener, DefaultActions=[action])
+    lab.eventually(lambda: lab.health(one, 9001)[0] == "healthy")
+    lab.until(200)
+    many = f"for i in $(seq 200); do curl -s -o /dev/null -w '%{{http_code}}\\n' http://{lab.address}/; done"
+    codes = lab.on("internet", many, 60).stdout.split()
+    assert set(codes) == {"200", "503"}
+    assert 120 <= codes.count("200") <= 180
+    lab.elb.create_rule(
+        ListenerArn=lab.listener, Priority=1, Conditions=[{"Field": "path-pattern", "Values": ["/one"]}],
+        Actions=[{"Type": "forward", "TargetGroupArn": one}],
+    )  # fmt: skip
+    lab.eventually(lambda: {lab.get("/one")[0] for _ in range(12)} == {200})
+    assert "get /one http/1.1" in lab.get("/one")[1].lower()
+
+
+def test_a_redirect_keeps_what_it_does_not_name(lab: Lab) -> None:
+    config = {"Protocol": "HTTP", "Port": "8080", "Path": "/new/#{path}", "StatusCode": "HTTP_301"}
+    lab.elb.create_rule(
+        ListenerArn=lab.listener, Priority=1, Conditions=[{"Field": "path-pattern", "Values": ["/old*"]}],
+        Actions=[{"Type": "redirect", "RedirectConfig": config}],
+    )  # fmt: skip
+    answer = lab.until(301, "/old%20one?a=b")
+    assert f"Location: http://{lab.address}:8080/new/old%20one?a=b" in answer
+
+
+def test_a_changed_health_check_is_the_one_that_is_made(lab: Lab) -> None:
+    lab.program(9001)
+    arn = lab.group(9001)
+    lab.elb.modify_target_group(TargetGroupArn=arn, Matcher={"HttpCode": "204"}, UnhealthyThresholdCount=3)
+    reason = "Health checks failed with these codes: [200]"
+    lab.eventually(lambda: lab.health(arn, 9001) == ("unhealthy", "Target.ResponseCodeMismatch", reason))
+    lab.elb.modify_target_group(TargetGroupArn=arn, Matcher={"HttpCode": "200-299"})
+    lab.eventually(lambda: lab.health(arn, 9001)[0] == "healthy")
+
+
+def test_what_the_data_plane_lacks_is_refused_by_name(lab: Lab) -> None:
+    arn = lab.group()
+    refused = lab.elb.exceptions.ClientError
+    sticky = [{"Key": "stickiness.enabled", "Value": "true"}]
+    with pytest.raises(refused, match=r"does not implement stickiness\.enabled=true of elasticloadbalancing:Modify"):
+        lab.elb.modify_target_group_attributes(TargetGroupArn=arn, Attributes=sticky)
+    with pytest.raises(refused, match=r"does not implement Protocol HTTPS of elasticloadbalancing:CreateListener"):
+        lab.elb.create_listener(LoadBalancerArn=lab.arn, Protocol="HTTPS", Port=443, DefaultActions=[says("x")])
+    with pytest.raises(refused, match=r"The twin does not implement elasticloadbalancing:SetSubnets\."):
+        lab.elb.set_subnets(LoadBalancerArn=lab.arn, Subnets=["subnet-0"])
+    with pytest.raises(refused, match="Health check timeout '20' must be smaller than the interval '5'"):
+        lab.elb.modify_target_group(TargetGroupArn=arn, HealthCheckTimeoutSeconds=20)

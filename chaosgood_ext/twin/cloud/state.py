@@ -11,6 +11,7 @@ from chaosgood_ext.twin.cloud import ACCOUNT_ID, PARTITION
 
 if TYPE_CHECKING:
     from moto.autoscaling.models import AutoScalingBackend
+    from moto.cloudwatch.models import CloudWatchBackend
     from moto.ec2.models import EC2Backend
     from moto.ecs.models import EC2ContainerServiceBackend
     from moto.elbv2.models import ELBv2Backend
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from moto.rds.models import RDSBackend
     from moto.route53.models import Route53Backend
     from moto.servicediscovery.models import ServiceDiscoveryBackend
+    from moto.sns.models import SNSBackend
     from moto.ssm.models import SimpleSystemManagerBackend
 
 
@@ -36,6 +38,16 @@ class State:
     def autoscaling(self) -> AutoScalingBackend:
         """Auto scaling groups."""
         return get_backend("autoscaling")[ACCOUNT_ID][self.region]
+
+    @cached_property
+    def cloudwatch(self) -> CloudWatchBackend:
+        """Alarms and dashboards."""
+        return get_backend("cloudwatch")[ACCOUNT_ID][self.region]
+
+    @cached_property
+    def sns(self) -> SNSBackend:
+        """Topics and who hears of what is published to them."""
+        return get_backend("sns")[ACCOUNT_ID][self.region]
 
     @cached_property
     def elbv2(self) -> ELBv2Backend:

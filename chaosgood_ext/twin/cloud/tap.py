@@ -16,6 +16,7 @@ from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_ba
 
 from chaosgood_ext.twin.cloud import shortcuts
 from chaosgood_ext.twin.cloud.identities import Identities, as_service_says
+from chaosgood_ext.twin.cloud.refusals import lacking
 from chaosgood_ext.twin.cloud.wire import (
     Answer,
     AwsError,
@@ -103,10 +104,10 @@ class Tap:
         except AwsError as error:
             return failure(call.request, call.service, error)
         except (NotImplementedError, ModuleNotFoundError):
-            return failure(call.request, call.service, _lacking(call))
+            return failure(call.request, call.service, lacking(call))
         except Exception as cause:
             if not _in_moto(call):
-                return failure(call.request, call.service, _lacking(call))
+                return failure(call.request, call.service, lacking(call))
             log.exception("%s:%s failed", call.service, call.action)
             message = f"The twin failed in {call.service}:{call.action}: {type(cause).__name__}: {cause}"
             return failure(call.request, call.service, AwsError("InternalFailure", message, 501))
@@ -120,7 +121,7 @@ class Tap:
         body = b"".join(self._moto(call.request.environ(), start_response))
         answer = Answer(began[0], began[1], body)
         if answer.status == 404 and body[:9].lower() == b"<!doctype":
-            return failure(call.request, call.service, _lacking(call))
+            return failure(call.request, call.service, lacking(call))
         return answer
 
     def _assume_role(self, call: Call) -> None:
@@ -130,8 +131,3 @@ class Tap:
 def _in_moto(call: Call) -> bool:
     url = f"http://{call.signing_name}.{call.region}.amazonaws.com"
     return any(pattern.match(url) for _, pattern in backend_url_patterns)
-
-
-def _lacking(call: Call) -> AwsError:
-    name = f"{call.signing_name}:{call.action or call.request.method + ' ' + call.request.path}"
-    return AwsError("NotImplemented", f"The twin does not implement {name}.", 501)

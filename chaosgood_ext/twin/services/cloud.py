@@ -26,6 +26,8 @@ from chaosgood_ext.twin.hosts.files import STACK
 from chaosgood_ext.twin.hosts.hosts import Hosts
 from chaosgood_ext.twin.hosts.model import HostSpec
 from chaosgood_ext.twin.services.autoscaling import AutoScaling
+from chaosgood_ext.twin.services.cloudwatch import CloudWatch
+from chaosgood_ext.twin.services.cloudwatch_sources import Sources
 from chaosgood_ext.twin.services.dns import Dns
 from chaosgood_ext.twin.services.ec2 import Ec2
 from chaosgood_ext.twin.services.ec2_calls import Ec2Calls
@@ -69,7 +71,7 @@ class Cloud:
 
     def _controllers(self, resolver: dns.Resolver, images: Path) -> None:
         tap, state, hosts = self.tap, self.state, self._hosts
-        scale = self._topology["timing"]["twin_time_scale"]
+        scale = float(self._topology["timing"]["twin_time_scale"])
         self._ec2 = Ec2(tap, state, hosts, Pace.of_aws(scale), self._files)
         self._elb = Elb(tap, state, hosts, scale)
         shop = {"PYTHONPATH": str(STACK / "shop"), "PYTHONDONTWRITEBYTECODE": "1"}
@@ -80,14 +82,15 @@ class Cloud:
                 NetworkController(tap, state, hosts),
                 Rds(tap, state, hosts, images),
                 self._ec2,
-                AutoScaling(tap, state),
+                AutoScaling(tap, state, self._elb.health_of, time_scale=scale),
                 self._elb,
                 Ecs(tap, state, hosts, self._elb, agent),
                 Dns(tap, state, resolver),
                 Ssm(tap, state, hosts, scale),
             ]
         )
-        self._shipping = Reconciler([logs], _SHIPPING_PERIOD_S)
+        watch = CloudWatch(tap, state, Sources(state, hosts, self._elb.health_of), scale)
+        self._shipping = Reconciler([logs, watch], _SHIPPING_PERIOD_S)
         self._ec2.on_change = self._reconciler.trigger  # type: ignore[method-assign]
         self._elb.on_change = self._reconciler.trigger  # type: ignore[method-assign]
         agent.on_change = self._reconciler.trigger  # type: ignore[method-assign]

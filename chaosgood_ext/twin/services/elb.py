@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING, Any
 from chaosgood_ext.errors import TwinError
 from chaosgood_ext.twin.hosts.model import HostSpec, Unit
 from chaosgood_ext.twin.services import elb_health as health
+from chaosgood_ext.twin.services.elb_api import ElbApi
 from chaosgood_ext.twin.services.elb_health import Health, Outcome, check_target
 from chaosgood_ext.twin.services.elb_model import LoadBalancer, Target, TargetGroup
 from chaosgood_ext.twin.services.elb_nginx import ACCESS_LOG, CONFIG_PATH, PID_PATH, eligible, render
-from chaosgood_ext.twin.services.elb_state import describe_balancers, describe_groups
+from chaosgood_ext.twin.services.elb_state import deregister_terminated, describe_balancers, describe_groups
 from chaosgood_ext.twin.services.reconciler import apply_each
 
 if TYPE_CHECKING:
@@ -102,6 +103,7 @@ class Elb:
         self._guard = threading.RLock()
         self._changed = threading.Event()
         self._workers = ThreadPoolExecutor(_CHECKS_AT_ONCE, "health-check")
+        self.api = ElbApi(tap, state)
         tap.handle("elbv2", "DescribeTargetHealth", self.describe_target_health)
 
     def start(self) -> None:
@@ -111,6 +113,7 @@ class Elb:
     def reconcile(self) -> bool:
         """See `Controller`."""
         with self._tap.lock:
+            deregister_terminated(self._state)
             balancers = describe_balancers(self._state)
             groups = describe_groups(self._state, self._scale)
         self._watch(balancers, groups)
@@ -130,7 +133,7 @@ class Elb:
             group = groups[arn]
             targets = eligible(group, self.health_of(arn))
             routes[arn] = [(group.address(target), target.port) for target in targets if group.address(target)]
-        return render(balancer, routes)
+        return render(balancer, routes, frozenset(arn for arn in routes if groups[arn].least_outstanding))
 
     def _apply(self, step: Step) -> None:
         if isinstance(step, RemoveNode):
@@ -183,6 +186,9 @@ class Elb:
                 watched = self._watched.get(key)
                 if watched is None or watched.drained_at:
                     self._watched[key] = watched = Watched(group, key[1], due=now)
+                    self._changed.set()
+                if group.check != watched.group.check:
+                    watched.due = min(watched.due, now + group.check.interval_s)
                     self._changed.set()
                 watched.group = group
                 watched.state = _unless_unused(watched.state, group, key[1], used=key[0] in users)

@@ -38,6 +38,7 @@ class TargetGroup:
     addresses: tuple[tuple[str, str], ...] = ()
     invalid: frozenset[str] = frozenset()
     deregistration_delay_s: float = 30.0
+    least_outstanding: bool = False
 
     def address(self, target: Target) -> str:
         """The private address of a target."""
@@ -46,7 +47,7 @@ class TargetGroup:
 
 @dataclass(frozen=True)
 class Action:
-    """What a listener does: `forward` to a target group, answer with a fixed response, or redirect."""
+    """What a listener does: `forward` to target groups by weight, answer with a fixed response, or redirect."""
 
     kind: str
     target_group_arn: str = ""
@@ -54,14 +55,46 @@ class Action:
     content_type: str = "text/plain"
     body: str = ""
     location: str = ""
+    weights: tuple[tuple[str, int], ...] = ()
+
+    def shares(self) -> tuple[tuple[str, int], ...]:
+        """The target groups that get requests, each with its weight."""
+        if self.weights:
+            return tuple((arn, weight) for arn, weight in self.weights if weight > 0)
+        return ((self.target_group_arn, 1),) if self.target_group_arn else ()
+
+
+@dataclass(frozen=True)
+class Condition:
+    """What a request must be like: one of the `values` of a field, in the API's names.
+
+    `name` is the header's for `http-header`; a value of `query-string` is a key ("" for any), "=" and a value.
+    """
+
+    field: str
+    values: tuple[str, ...]
+    name: str = ""
+
+
+@dataclass(frozen=True)
+class Rule:
+    """What happens to the requests that meet all conditions."""
+
+    conditions: tuple[Condition, ...]
+    action: Action
 
 
 @dataclass(frozen=True)
 class Listener:
-    """A listener on `port`."""
+    """A listener on `port`; of the rules, in the order of their priorities, the first that applies is followed."""
 
     port: int
     action: Action
+    rules: tuple[Rule, ...] = ()
+
+    def actions(self) -> tuple[Action, ...]:
+        """All that it may do."""
+        return (self.action, *(rule.action for rule in self.rules))
 
 
 @dataclass(frozen=True)
@@ -82,4 +115,10 @@ class LoadBalancer:
 
     def target_group_arns(self) -> set[str]:
         """The target groups that its listeners use."""
-        return {listener.action.target_group_arn for listener in self.listeners if listener.action.target_group_arn}
+        named = {arn for listener in self.listeners for action in listener.actions() for arn, _ in action.weights}
+        return named | {
+            action.target_group_arn
+            for listener in self.listeners
+            for action in listener.actions()
+            if action.target_group_arn
+        }

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from chaosgood_ext.twin.services.elb_health import Health
 from chaosgood_ext.twin.services.elb_model import Action, Listener, LoadBalancer, Target, TargetGroup
+from chaosgood_ext.twin.services.elb_rules import PATH_MAP, locations, maps
 
 CONFIG_PATH = "/etc/nginx/nginx.conf"
 PID_PATH = "/run/nginx.pid"
@@ -25,6 +26,8 @@ _LOG = (
     '    \'"target_processing_time":"$upstream_response_time","request_time":$request_time,\'\n'
     '    \'"elb_status_code":$alb_status,"target_status_code":"$upstream_status","received_bytes":$request_length,\'\n'
     '    \'"sent_bytes":$bytes_sent,"request":"$request_method $scheme://$http_host$request_uri $server_protocol",\'\n'
+    '    \'"target_group_arn":"$alb_group","target_connect_time":"$upstream_connect_time",\'\n'
+    '    \'"target_header_time":"$upstream_header_time",\'\n'
     '    \'"user_agent":"$http_user_agent","trace_id":"$alb_trace"}\''
 )
 
@@ -55,6 +58,7 @@ http {{
     map $status $alb_status {{ default $status; 499 460; }}
     map "$msec$request_id" $alb_root {{ "~^(?<second>\\d+)\\.\\d+(?<random>.{{24}})" "Root=1-$second-$random"; }}
     map $http_x_amzn_trace_id $alb_trace {{ default $http_x_amzn_trace_id; "" $alb_root; }}
+    map "" $alb_group {{ default ""; }}
     log_format alb escape=json {log};
     access_log /var/log/alb/access.log alb;
     server_tokens off;
@@ -74,6 +78,7 @@ http {{
 """
 
 _FORWARD = """\
+            set $alb_group "{arn}";
             proxy_pass http://{upstream};
             proxy_http_version 1.1;
             proxy_set_header Connection "";
@@ -100,21 +105,30 @@ def eligible(group: TargetGroup, health: Mapping[Target, Health]) -> list[Target
     return sorted(healthy or [target for target, state in states.items() if state == "unhealthy"])
 
 
-def render(balancer: LoadBalancer, routes: Mapping[str, Sequence[tuple[str, int]]]) -> str:
-    """Render nginx.conf; `routes` maps target groups to the addresses and ports that get requests."""
-    lines = [_HEAD.format(idle=balancer.idle_timeout_s, log=_LOG % balancer.name)]
+def render(
+    balancer: LoadBalancer,
+    routes: Mapping[str, Sequence[tuple[str, int]]],
+    least_outstanding: frozenset[str] = frozenset(),
+) -> str:
+    """Render nginx.conf; `routes` maps target groups to the addresses and ports that get requests.
+
+    The target groups of `least_outstanding` prefer who has the fewest requests, the others go round.
+    """
+    lines = [_HEAD.format(idle=balancer.idle_timeout_s, log=_LOG % balancer.name), PATH_MAP]
     for arn in sorted(balancer.target_group_arns()):
-        lines.extend(_upstream(arn, routes.get(arn, ())))
+        method = ["        least_conn;"] if arn in least_outstanding else []
+        lines.extend(_upstream(arn, routes.get(arn, ()), method))
     for listener in balancer.listeners:
+        lines.extend(maps(listener))
         lines.extend(_server(balancer, listener, routes))
     return "\n".join([*lines, "}", ""])
 
 
-def _upstream(arn: str, addresses: Iterable[tuple[str, int]]) -> list[str]:
+def _upstream(arn: str, addresses: Iterable[tuple[str, int]], method: Sequence[str]) -> list[str]:
     servers = [f"        server {address}:{port} max_fails=0;" for address, port in addresses]
     if not servers:
         return []
-    return [f"    upstream {_upstream_name(arn)} {{", *servers, "        keepalive 64;", "    }"]
+    return [f"    upstream {_upstream_name(arn)} {{", *method, *servers, "        keepalive 64;", "    }"]
 
 
 def _upstream_name(arn: str) -> str:
@@ -126,23 +140,24 @@ def _server(balancer: LoadBalancer, listener: Listener, routes: Mapping[str, Seq
         "    server {",
         f"        listen {listener.port} default_server backlog=1024;",
         *(f"        error_page {code} @own{code};" for code in _TITLES),
-        "        location / {",
-        *_action(balancer, listener.action, routes),
-        "        }",
+        *locations(listener, lambda action, arn: _action(balancer, action, arn, routes)),
         *(line for code, title in _TITLES.items() for line in _own_answer(code, title)),
         "    }",
     ]
 
 
-def _action(balancer: LoadBalancer, action: Action, routes: Mapping[str, Sequence[tuple[str, int]]]) -> list[str]:
+def _action(
+    balancer: LoadBalancer, action: Action, arn: str, routes: Mapping[str, Sequence[tuple[str, int]]]
+) -> list[str]:
     if action.kind == "fixed-response":
         return _answer(action.status, action.content_type, action.body)
     if action.kind == "redirect":
         return [_OWN_HEADER, f"            return {action.status} {_quoted(action.location)};"]
-    if action.kind != "forward" or not routes.get(action.target_group_arn):
-        return ["            return 503;"]
+    if action.kind != "forward" or not routes.get(arn):
+        return [f"            set $alb_group {_quoted(arn)};", "            return 503;"]
     forward = _FORWARD.format(
-        upstream=_upstream_name(action.target_group_arn),
+        arn=arn,
+        upstream=_upstream_name(arn),
         connect=_CONNECT_TIMEOUT_S,
         idle=balancer.idle_timeout_s,
     )

@@ -5,10 +5,19 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from chaosgood_ext.twin.services import interfaces
-from chaosgood_ext.twin.services.elb_model import Action, HealthCheck, Listener, LoadBalancer, Target, TargetGroup
+from chaosgood_ext.twin.services.elb_model import (
+    Action,
+    Condition,
+    HealthCheck,
+    Listener,
+    LoadBalancer,
+    Rule,
+    Target,
+    TargetGroup,
+)
 
 if TYPE_CHECKING:
-    from moto.elbv2.models import FakeLoadBalancer, FakeTargetGroup
+    from moto.elbv2.models import FakeListener, FakeLoadBalancer, FakeTargetGroup
 
     from chaosgood_ext.twin.cloud.state import State
 
@@ -23,7 +32,9 @@ def describe_balancers(state: State) -> list[LoadBalancer]:
 
 def _balancer(state: State, balancer: FakeLoadBalancer) -> LoadBalancer:
     tags = state.elbv2.tagging_service.get_tag_dict_for_resource(balancer.arn)
-    listeners = [Listener(int(one.port), _action(one.default_actions)) for one in balancer.listeners.values()]
+    listeners = [
+        Listener(int(one.port), _action(one.default_actions), _rules(one)) for one in balancer.listeners.values()
+    ]
     return LoadBalancer(
         arn=balancer.arn,
         name=balancer.name,
@@ -32,6 +43,21 @@ def _balancer(state: State, balancer: FakeLoadBalancer) -> LoadBalancer:
         idle_timeout_s=int(balancer.attrs.get("idle_timeout.timeout_seconds", 60)),
         listeners=tuple(sorted(listeners, key=lambda listener: listener.port)),
     )
+
+
+def _rules(listener: FakeListener) -> tuple[Rule, ...]:
+    ordered = sorted(listener._non_default_rules.values(), key=lambda rule: int(rule.priority))
+    return tuple(Rule(tuple(map(_condition, rule.conditions)), _action(list(rule.actions))) for rule in ordered)
+
+
+def _condition(said: dict[str, Any]) -> Condition:
+    field = str(said["Field"])
+    camel = "".join(part.capitalize() for part in field.split("-"))
+    config: dict[str, Any] = said.get(f"{camel}Config") or {}
+    values = config.get("Values") or said.get("Values") or []
+    if field == "query-string":
+        values = [f"{pair.get('Key', '')}={pair['Value']}" for pair in values]
+    return Condition(field, tuple(map(str, values)), str(config.get("HttpHeaderName", "")))
 
 
 def _action(actions: list[Any]) -> Action:
@@ -49,8 +75,10 @@ def _action(actions: list[Any]) -> Action:
         )
     if kind == "redirect":
         return Action(kind, status=_redirect_status(data), location=_location(data.get("RedirectConfig", {})))
-    groups = data.get("ForwardConfig", {}).get("TargetGroups", [{}])
-    return Action("forward", data.get("TargetGroupArn") or groups[0].get("TargetGroupArn", ""))
+    groups = data.get("ForwardConfig", {}).get("TargetGroups", [])
+    if len(groups) > 1:
+        return Action(kind, weights=tuple((one["TargetGroupArn"], int(one.get("Weight", 1))) for one in groups))
+    return Action(kind, data.get("TargetGroupArn") or (groups[0]["TargetGroupArn"] if groups else ""))
 
 
 def _redirect_status(data: dict[str, Any]) -> int:
@@ -64,7 +92,7 @@ def _location(said: dict[str, str]) -> str:
         f"{said.get('Path', '/#{path}')}?{said.get('Query', '#{query}')}"
     )
     for name, variable in {
-        "#{protocol}": "$scheme", "#{host}": "$host", "#{port}": "$server_port", "/#{path}": "$uri",
+        "#{protocol}": "$scheme", "#{host}": "$host", "#{port}": "$server_port", "/#{path}": "$alb_path",
         "?#{query}": "$is_args$args",
     }.items():  # fmt: skip
         template = template.replace(name, variable)
@@ -95,7 +123,20 @@ def _group(state: State, group: FakeTargetGroup, time_scale: float) -> TargetGro
         addresses=tuple(addresses.items()),
         invalid=frozenset(invalid),
         deregistration_delay_s=int(str(group.attributes["deregistration_delay.timeout_seconds"])) / time_scale,
+        least_outstanding=group.attributes["load_balancing.algorithm.type"] == "least_outstanding_requests",
     )
+
+
+def deregister_terminated(state: State) -> None:
+    """Deregister instances that are terminated: "If you terminate an instance, it is deregistered".
+
+    https://docs.aws.amazon.com/elasticloadbalancing/latest/application/target-group-register-targets.html
+    """
+    for group in state.elbv2.target_groups.values():
+        for key in list(group.targets):
+            instance = state.ec2.get_instance_by_id(str(key[0])) if str(key[0]).startswith("i-") else None
+            if instance is not None and instance.state in ("shutting-down", "terminated"):
+                del group.targets[key]
 
 
 def _check(group: FakeTargetGroup, time_scale: float) -> HealthCheck:

@@ -16,6 +16,7 @@ from chaosgood_ext.twin.cloud.client import Clients
 from chaosgood_ext.twin.cloud.state import State
 from chaosgood_ext.twin.cloud.tap import Tap
 from chaosgood_ext.twin.hosts.files import STACK
+from chaosgood_ext.twin.services.autoscaling import AutoScaling
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,8 @@ def built() -> Iterator[Built]:
     reset()
     topology = json.loads((STACK / "topology.json").read_text())
     tap = Tap()
+    state = State(topology["region"])
+    scaling = AutoScaling(tap, state, lambda _: {})
     clients = Clients(tap, tap.identities.create_user("facilitator"), topology["region"], "203.0.113.10")
     # No instance of this group ever runs here, so none would join the cluster.
     alone = {**topology, "auto_scaling_groups": {**topology["auto_scaling_groups"]}}
@@ -44,7 +47,8 @@ def built() -> Iterator[Built]:
         "min_size": 0,
     }
     resources = Builder(clients.client, alone, Secrets("password")).build()
-    yield Built(tap, State(topology["region"]), clients.client, resources, topology)
+    scaling.reconcile()
+    yield Built(tap, state, clients.client, resources, topology)
     reset()
 
 

@@ -2,10 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from chaosgood_ext.twin.services import elb_health as health
 from chaosgood_ext.twin.services.elb import AddNode, Configure, RemoveNode, plan
 from chaosgood_ext.twin.services.elb_health import Health
-from chaosgood_ext.twin.services.elb_model import Action, HealthCheck, Listener, LoadBalancer, Target, TargetGroup
+from chaosgood_ext.twin.services.elb_model import (
+    Action,
+    Condition,
+    HealthCheck,
+    Listener,
+    LoadBalancer,
+    Rule,
+    Target,
+    TargetGroup,
+)
 from chaosgood_ext.twin.services.elb_nginx import eligible, render
 
 ARN = "arn:aws:elasticloadbalancing:us-east-1:1:targetgroup/web/1"
@@ -76,3 +87,26 @@ def test_a_fixed_response_is_given_as_it_is() -> None:
 def test_the_same_state_gives_the_same_configuration() -> None:
     routes = {ARN: [("10.0.10.5", 80)]}
     assert render(BALANCER, routes) == render(BALANCER, dict(routes))
+
+
+def test_a_rule_s_conditions_are_maps_and_the_rules_a_chain_that_ends_with_the_default_action() -> None:
+    path = Condition("path-pattern", ("/a*", '/"b"'))
+    rule = Rule((path, Condition("http-request-method", ("GET",))), Action("forward", ARN))
+    text = render(
+        replace(BALANCER, listeners=(Listener(80, Action("fixed-response"), (rule,)),)), {ARN: [("10.0.0.9", 80)]}
+    )
+    assert r"""map "$alb_path" $p80r0c0 { default 0; "~^/a.*$" 1; "~^/\"b\"$" 1; }""" in text
+    assert 'map "$p80r0c0$p80r0c1" $p80r0 { default $p80d; "11" $p80r0a; }' in text
+    assert "try_files /.none $p80r0;" in text
+    assert "location @p80r0t0 {" in text
+    assert "location @p80dt0 {" in text
+
+
+def test_weights_are_shares_of_all_requests_and_who_has_none_gets_none() -> None:
+    other, idle = ARN.replace("/1", "/2"), ARN.replace("/1", "/3")
+    action = Action("forward", weights=((ARN, 3), (other, 1), (idle, 0)))
+    text = render(replace(BALANCER, listeners=(Listener(80, action),)), {})
+    assert 'split_clients "$request_id" $p80d {' in text
+    assert "75.00% @p80dt0;" in text
+    assert "* @p80dt1;" in text
+    assert "p80dt2" not in text
