@@ -58,3 +58,31 @@ def eventually() -> Callable[..., Any]:
         return found
 
     return wait
+
+
+@pytest.fixture
+def left_alone(client: Callable[[str], Any], resources: dict[str, str], eventually: Any) -> Iterator[None]:
+    """No auto scaling group looks at what a test breaks, or replaces it, until all is well again."""
+    autoscaling, ec2, processes = client("autoscaling"), client("ec2"), ["HealthCheck", "ReplaceUnhealthy"]
+    names = [resources[f"{tier}_auto_scaling_group_name"] for tier in ("web", "app")]
+
+    def well() -> bool:
+        groups = autoscaling.describe_auto_scaling_groups(AutoScalingGroupNames=names)["AutoScalingGroups"]
+        ids = [one["InstanceId"] for group in groups for one in group["Instances"]]
+        told = ec2.describe_instance_status(InstanceIds=ids)["InstanceStatuses"]
+        checks = [one[check]["Status"] for one in told for check in ("InstanceStatus", "SystemStatus")]
+        targets = [
+            one["TargetHealth"]["State"]
+            for tier in ("web", "app")
+            for one in client("elbv2").describe_target_health(TargetGroupArn=resources[f"{tier}_target_group_arn"])[
+                "TargetHealthDescriptions"
+            ]
+        ]
+        return len(told) == len(ids) and {*checks} == {"ok"} and {*targets} == {"healthy"}
+
+    for name in names:
+        autoscaling.suspend_processes(AutoScalingGroupName=name, ScalingProcesses=processes)
+    yield
+    eventually(well, 60, "all is well again")
+    for name in names:
+        autoscaling.resume_processes(AutoScalingGroupName=name, ScalingProcesses=processes)

@@ -16,6 +16,8 @@ from chaosgood_ext.game.inverses.hosts import longest_running
 from chaosgood_ext.game.place import Chain, Place
 from chaosgood_ext.twin.launcher import RunningTwin
 
+pytestmark = pytest.mark.usefixtures("left_alone")
+
 WORKSTATION = [{"Name": "tag:tier", "Values": ["workstation"]}]
 WEB = [{"Name": "tag:tier", "Values": ["web"]}]
 
