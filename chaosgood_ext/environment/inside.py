@@ -26,6 +26,8 @@ def planned(twin: RunningTwin) -> Iterator[Fact]:
         disk = disk_of(host["tier"], with_common=True)
         yield from ((_thing(host), f"{path} as it was built") for path in disk.files)
         yield from ((_thing(host), f"{unit.name} runs") for unit in _started(twin, disk.units))
+    for names in twin.status()["down"]:
+        yield f"host {names[-1]}", "answers"
     for group in yaml.safe_load(_RULES.read_text())["groups"]:
         yield from (("alert rules", _rule(rule)) for rule in group["rules"] if "alert" in rule)
     yield "monitoring", "Prometheus answers"

@@ -168,6 +168,7 @@ class Twin:
 
     def write_status(self) -> None:
         """Write what the commands outside show: hosts with their first process, units, and what is unhealthy."""
+        missing = self.missing() if self.outputs else ["the environment"]  # may take seconds: hosts come after it
         hosts = [
             {
                 "name": host.spec.name,
@@ -183,7 +184,7 @@ class Twin:
             for host in self.hosts
         ]
         down = [[spec.name, spec.hostname, spec.address, *spec.aliases] for spec in self.cloud.down()]
-        status = {"hosts": hosts, "down": down, "missing": self.missing() if self.outputs else ["the environment"]}
+        status = {"hosts": hosts, "down": down, "missing": missing}
         fresh = STATUS.with_suffix(".new")
         fresh.write_text(json.dumps(status))
         fresh.replace(STATUS)

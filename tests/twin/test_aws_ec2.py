@@ -96,6 +96,11 @@ class Account:
         """Wait for the instance's state."""
         self.await_that(lambda: self.state(instance) == state, 600)
 
+    def end(self, instance: str) -> None:
+        """Terminate the instance, and wait until it is."""
+        self.ec2.terminate_instances(InstanceIds=[instance])
+        self.await_state(instance, "terminated")
+
     def await_agent(self, instance: str) -> None:
         """Wait until the instance is managed."""
         key = [{"Key": "InstanceIds", "Values": [instance]}]
@@ -159,7 +164,7 @@ def instance(account: Account) -> Iterator[str]:
     account.await_state(made, "running")
     account.await_agent(made)
     yield made
-    account.ec2.terminate_instances(InstanceIds=[made])
+    account.end(made)
 
 
 @pytest.fixture
@@ -169,7 +174,7 @@ def spare(account: Account) -> Iterator[str]:
     account.await_state(made, "running")
     account.await_agent(made)
     yield made
-    account.ec2.terminate_instances(InstanceIds=[made])
+    account.end(made)
 
 
 def refused(call: Callable[..., Any], **asked: Any) -> str:
@@ -276,7 +281,7 @@ def test_status_checks_are_initializing_and_then_ok(account: Account) -> None:
     try:
         account.await_that(passed, 900)
     finally:
-        account.ec2.terminate_instances(InstanceIds=[made])
+        account.end(made)
     assert list(dict.fromkeys(one for one, _ in seen))[-2:] == ["initializing", "ok"]
 
 
@@ -405,7 +410,7 @@ def test_a_launch_template_gives_what_the_call_does_not(account: Account) -> Non
         assert account.describe(launched)["InstanceType"] == "t3.nano"
         account.await_that(lambda: "hello" in account.shell(launched, "cat /var/log/cloud-init-output.log"))
     finally:
-        account.ec2.terminate_instances(InstanceIds=[launched])
+        account.end(launched)
         account.ec2.delete_launch_template(LaunchTemplateName=name)
     assert refused(
         account.ec2.run_instances, LaunchTemplate={"LaunchTemplateName": name}, MinCount=1, MaxCount=1
