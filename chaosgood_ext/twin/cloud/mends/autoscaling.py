@@ -8,15 +8,9 @@ from moto.autoscaling.models import AutoScalingBackend, FakeAutoScalingGroup, In
 
 from chaosgood_ext.twin.cloud.mends.patching import replace
 
-_installed = False
-
 
 def install() -> None:
-    """Patch moto once."""
-    global _installed  # noqa: PLW0603
-    if _installed:
-        return
-    _installed = True
+    """Patch moto."""
     # moto launches, replaces and registers within the call that wants it, whatever is suspended.
     replace(FakeAutoScalingGroup, "set_desired_capacity", _want)
     replace(AutoScalingBackend, "notify_terminate_instances", lambda _self, _ids: None)

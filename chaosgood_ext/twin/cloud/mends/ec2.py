@@ -20,8 +20,6 @@ from chaosgood_ext.twin.cloud.wire import AwsError
 if TYPE_CHECKING:
     from moto.core.responses import ActionResult
 
-_installed = False
-
 CODES = {"pending": 0, "running": 16, "shutting-down": 32, "terminated": 48, "stopping": 64, "stopped": 80}
 _CHECKS_UNTIL_OK = 2
 
@@ -90,11 +88,7 @@ def shut_down_by_itself(instance: Instance) -> None:
 
 
 def install() -> None:
-    """Patch moto once."""
-    global _installed  # noqa: PLW0603
-    if _installed:
-        return
-    _installed = True
+    """Patch moto."""
     _pass_through_states()
     _tell_status()
     _hide_what_is_terminated()

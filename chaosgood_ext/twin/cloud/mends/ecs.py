@@ -19,8 +19,6 @@ from moto.ecs.models import (
 
 from chaosgood_ext.twin.cloud.mends.patching import derive, replace
 
-_installed = False
-
 STARTING = ("PROVISIONING", "PENDING", "ACTIVATING")
 STOPPING = ("DEACTIVATING", "STOPPING", "DEPROVISIONING")
 # What the agent and the system keep of an instance's memory, as container instances show it.
@@ -29,11 +27,7 @@ _AGENT_PORTS = ("22", "2375", "2376", "51678", "51679")
 
 
 def install() -> None:
-    """Patch moto once."""
-    global _installed  # noqa: PLW0603
-    if _installed:
-        return
-    _installed = True
+    """Patch moto."""
     _start_tasks_pending()
     _count_tasks()
     _tell_capacity()

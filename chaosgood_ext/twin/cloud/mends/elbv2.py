@@ -10,15 +10,9 @@ from moto.elbv2.models import FakeLoadBalancer, FakeTargetGroup
 
 from chaosgood_ext.twin.cloud.mends.patching import replace
 
-_installed = False
-
 
 def install() -> None:
-    """Patch moto once."""
-    global _installed  # noqa: PLW0603
-    if _installed:
-        return
-    _installed = True
+    """Patch moto."""
     _key_targets_by_port()
     # moto makes a load balancer active when it is first looked at; the elb controller does when its node runs.
     replace(FakeLoadBalancer, "activate", lambda _self: None)

@@ -1,8 +1,11 @@
-"""How a patch is put on a class or a module of moto's."""
+"""How a patch is put on a class or a module of moto's, and taken off again."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
+
+_undo: list[Callable[[], None]] = []
 
 
 def replace(owner: Any, name: str, patch: Any) -> Any:
@@ -11,10 +14,25 @@ def replace(owner: Any, name: str, patch: Any) -> Any:
     A patch of a name that is gone would do nothing, and nobody would notice.
     """
     original = getattr(owner, name)
-    setattr(owner, name, patch)
+    _set(owner, name, patch)
     return original
 
 
 def derive(owner: type, name: str, patch: Any) -> None:
     """Make the instance attribute `name` a property that is worked out by `patch`; what moto assigns is dropped."""
-    setattr(owner, name, property(patch, lambda _self, _value: None))
+    _set(owner, name, property(patch, lambda _self, _value: None))
+
+
+def undo() -> None:
+    """Take off every patch, the last one first."""
+    while _undo:
+        _undo.pop()()
+
+
+def _set(owner: Any, name: str, value: Any) -> None:
+    if name in vars(owner):
+        before = vars(owner)[name]
+        _undo.append(lambda: setattr(owner, name, before))
+    else:  # inherited, or an attribute of instances only
+        _undo.append(lambda: delattr(owner, name))
+    setattr(owner, name, value)

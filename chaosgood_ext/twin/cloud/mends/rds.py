@@ -8,16 +8,11 @@ from moto.rds.models import DBInstance, RDSBackend
 
 from chaosgood_ext.twin.cloud.mends.patching import replace
 
-_installed = False
 _ID = "cw8pq2rt5kzx"
 
 
 def install() -> None:
-    """Patch moto once."""
-    global _installed  # noqa: PLW0603
-    if _installed:
-        return
-    _installed = True
+    """Patch moto."""
     _begin_as("__init__", "creating")
     _enter("reboot_db_instance", "rebooting")
     _enter("stop_db_instance", "stopping")
