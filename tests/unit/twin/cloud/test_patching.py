@@ -7,6 +7,7 @@ from chaosgood_ext.twin.cloud.mends import patching
 
 
 def test_all_patches_can_be_taken_off_and_put_on_again():
+    mends.remove()
     before = dict(vars(Instance)), dict(vars(DBInstance))
     for _ in range(2):
         mends.install()

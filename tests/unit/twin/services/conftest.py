@@ -50,7 +50,6 @@ def built() -> Iterator[Built]:
     scaling.reconcile()
     yield Built(tap, state, clients.client, resources, topology)
     reset()
-    mends.remove()
 
 
 def reset() -> None:

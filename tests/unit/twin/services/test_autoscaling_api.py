@@ -96,7 +96,6 @@ def lab() -> Iterator[Lab]:
     yield made
     for backend in list(BackendDict._instances):
         backend.reset()
-    mends.remove()
 
 
 def test_nothing_is_launched_within_the_call(lab: Lab) -> None:
