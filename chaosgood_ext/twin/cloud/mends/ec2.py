@@ -14,7 +14,7 @@ from moto.ec2.models.elastic_network_interfaces import NetworkInterface
 from moto.ec2.models.instances import Instance, InstanceState, StateReason
 from moto.ec2.responses.instances import InstanceResponse
 
-from chaosgood_ext.twin.cloud.mends.patching import replace
+from chaosgood_ext.twin.cloud.mends.patching import derive, replace
 from chaosgood_ext.twin.cloud.wire import AwsError
 
 if TYPE_CHECKING:
@@ -237,7 +237,7 @@ def _set_groups_on_interfaces() -> None:
             self.nics[0]._group_set = list(groups)
 
     replace(NetworkInterface, "group_set", property(groups_of_interface))
-    Instance.security_groups = property(read, write)  # type: ignore[assignment]
+    derive(Instance, "security_groups", read, write)
 
 
 def _run_as_asked() -> None:

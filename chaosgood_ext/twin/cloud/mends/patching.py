@@ -18,9 +18,12 @@ def replace(owner: Any, name: str, patch: Any) -> Any:
     return original
 
 
-def derive(owner: type, name: str, patch: Any) -> None:
-    """Make the instance attribute `name` a property that is worked out by `patch`; what moto assigns is dropped."""
-    _set(owner, name, property(patch, lambda _self, _value: None))
+def derive(owner: type, name: str, patch: Any, write: Any = lambda _self, _value: None) -> None:
+    """Make the instance attribute `name` a property that is worked out by `patch`; what moto assigns goes to `write`.
+
+    By default it is dropped.
+    """
+    _set(owner, name, property(patch, write))
 
 
 def undo() -> None:
