@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import base64
 import ipaddress
-import json
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from chaosgood_ext.twin.cloud import ACCOUNT_ID
+from chaosgood_ext.twin.access import Access, policies
+from chaosgood_ext.twin.guardrails import RETENTION_DAYS, Guardrails
 
 Topology = Mapping[str, Any]
 ClientFactory = Callable[[str], Any]
@@ -23,8 +24,9 @@ ClientFactory = Callable[[str], Any]
 IMAGE = "chaosgood-host"
 _GRACE_PERIOD_S = 30
 _JOINED_WITHIN_S = 10.0
-_TRUST_ACCOUNT = {"AWS": f"arn:aws:iam::{ACCOUNT_ID}:root"}
-_TRUST_INSTANCE = {"Service": "ec2.amazonaws.com"}
+_LIFETIME = timedelta(hours=24)
+_ROOT_DEVICE = "/dev/xvda"
+_VOLUME_GIB = {"web": 8, "app": 30, "monitoring": 10, "workstation": 8}
 
 
 @dataclass(frozen=True)
@@ -44,6 +46,7 @@ class Builder:
         self._secrets = secrets
         self._client = client
         self._name = str(topology["name"])
+        self._expires_at = (datetime.now(UTC) + _LIFETIME).strftime("%Y-%m-%dT%H:%M:%SZ")
         self._ec2 = client("ec2")
         self._subnets: dict[str, list[str]] = {}
         self._groups: dict[str, str] = {}
@@ -71,12 +74,26 @@ class Builder:
         self._make_service()
         return self.resources
 
+    def guardrails(self) -> Guardrails:
+        """What watches over the environment, to be built once it is there: nothing in it waits for them."""
+        return Guardrails(self._client, self._topology, self.resources, self._access(), self._expires_at)
+
+    def _access(self) -> Access:
+        return Access(self._client("iam"), self._name, policies(self.resources["vpc_id"]), self._tags)
+
+    @property
+    def _common_tags(self) -> dict[str, str]:
+        return {**self._topology["tags"], "expires-at": self._expires_at}
+
     def _tags(self, name: str, tier: str = "") -> list[dict[str, str]]:
-        tags = {"Name": name, **({"tier": tier} if tier else {}), **self._topology["tags"]}
+        tags = {"Name": name, **({"tier": tier} if tier else {}), **self._common_tags}
         return [{"Key": key, "Value": value} for key, value in tags.items()]
 
     def _tagged(self, kind: str, name: str, tier: str = "") -> list[dict[str, Any]]:
         return [{"ResourceType": kind, "Tags": self._tags(name, tier)}]
+
+    def _launched(self, tier: str) -> list[dict[str, Any]]:
+        return [self._tagged(kind, self._named(tier), tier)[0] for kind in ("instance", "volume")]
 
     def _named(self, tier: str) -> str:
         return f"{self._name}-{tier}"
@@ -161,23 +178,15 @@ class Builder:
     def _make_log_groups(self) -> None:
         logs = self._client("logs")
         for key, name in self._topology["log_groups"].items():
-            logs.create_log_group(logGroupName=name, tags=dict(self._topology["tags"]))
+            logs.create_log_group(logGroupName=name, tags={"tier": key, **self._common_tags})
+            logs.put_retention_policy(logGroupName=name, retentionInDays=RETENTION_DAYS)
             self.resources[f"{key}_log_group_name"] = name
 
     def _make_roles(self) -> None:
-        iam = self._client("iam")
-        for key, name in self._topology["roles"].items():
-            made = iam.create_role(
-                RoleName=name,
-                AssumeRolePolicyDocument=_trust(_TRUST_ACCOUNT),
-                MaxSessionDuration=12 * 3600,
-                Tags=self._tags(name),
-            )
-            self.resources[f"{key}_role_arn"] = made["Role"]["Arn"]
-        name = self._named("instance")
-        iam.create_role(RoleName=name, AssumeRolePolicyDocument=_trust(_TRUST_INSTANCE), Tags=self._tags(name))
-        iam.create_instance_profile(InstanceProfileName=name, Tags=self._tags(name))
-        iam.add_role_to_instance_profile(InstanceProfileName=name, RoleName=name)
+        access = self._access()
+        for key, arn in access.make_people(self._topology["roles"]).items():
+            self.resources[f"{key}_role_arn"] = arn
+        access.make_hosts()
 
     # -- instances
 
@@ -186,7 +195,7 @@ class Builder:
             Name=IMAGE,
             Description="What a host of the twin starts from",
             Architecture="x86_64",
-            RootDeviceName="/dev/xvda",
+            RootDeviceName=_ROOT_DEVICE,
             VirtualizationType="hvm",
         )
         self._image_id = image["ImageId"]
@@ -200,8 +209,10 @@ class Builder:
                 MaxCount=1,
                 SubnetId=self._subnets[wanted["subnet"]][0],
                 SecurityGroupIds=[self._groups[key] for key in wanted["security_groups"]],
-                IamInstanceProfile={"Name": self._named("instance")},
-                TagSpecifications=self._tagged("instance", self._named(tier), tier),
+                IamInstanceProfile={"Name": self._named(tier)},
+                MetadataOptions=_metadata_options(),
+                BlockDeviceMappings=_disks(_VOLUME_GIB[tier]),
+                TagSpecifications=self._launched(tier),
             )
             instance = made["Instances"][0]
             self.resources[f"{tier}_instance_id"] = instance["InstanceId"]
@@ -294,8 +305,10 @@ class Builder:
             "ImageId": self._image_id,
             "InstanceType": wanted["instance_type"],
             "SecurityGroupIds": [self._groups[key] for key in wanted["security_groups"]],
-            "IamInstanceProfile": {"Name": self._named("instance")},
-            "MetadataOptions": {"HttpTokens": "required", "HttpPutResponseHopLimit": 1},
+            "IamInstanceProfile": {"Name": self._named(tier)},
+            "MetadataOptions": _metadata_options(),
+            "BlockDeviceMappings": _disks(_VOLUME_GIB[tier]),
+            "TagSpecifications": self._launched(tier),
         }
         if tier == "app":
             cluster = self._topology["ecs"]["cluster"]
@@ -494,9 +507,13 @@ class Builder:
         return {"Type": "A", "TTL": 5, "ResourceRecords": [{"Value": self._instances[key]}]}
 
 
-def _trust(principal: Mapping[str, str]) -> str:
-    statement = {"Effect": "Allow", "Principal": principal, "Action": "sts:AssumeRole"}
-    return json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+def _metadata_options() -> dict[str, Any]:
+    return {"HttpEndpoint": "enabled", "HttpTokens": "required", "HttpPutResponseHopLimit": 1}
+
+
+def _disks(volume_size: int) -> list[dict[str, Any]]:
+    disk = {"VolumeSize": volume_size, "VolumeType": "gp3", "Encrypted": True, "DeleteOnTermination": True}
+    return [{"DeviceName": _ROOT_DEVICE, "Ebs": disk}]
 
 
 def _lower(tags: list[dict[str, str]]) -> list[dict[str, str]]:

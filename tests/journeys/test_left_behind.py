@@ -39,7 +39,7 @@ def environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, 
 def ec2(environment: dict[str, str]) -> Any:
     outputs = launcher.find(environment["CHAOSGOOD_TWIN"]).outputs
     keys = outputs["credentials"]["facilitator"]
-    session = boto3.Session(keys["access_key_id"], keys["secret_access_key"], None, outputs["region"])
+    session = boto3.Session(keys["access_key_id"], keys["secret_access_key"], keys["session_token"], outputs["region"])
     return session.client("ec2", endpoint_url=outputs["endpoint_url"])
 
 

@@ -25,8 +25,6 @@ DIFFERENT = {
         "on AWS a container has a port of its own; on the twin it is told the host's, when it starts, "
         "and the password comes from a secret on AWS only"
     ),
-    "role player session s": "the twin's only player has credentials for as long as the twin may live",
-    "role injector session s": "as the player's",
 }
 """Facts that differ, each with the reason; whether they still do is tested as well."""
 
@@ -337,7 +335,7 @@ class Built:
             yield f"groups {name}", sorted(self._groups[each] for each in template["SecurityGroupIds"])
             options = template["MetadataOptions"]
             yield f"metadata {name}", (options["HttpTokens"], options["HttpPutResponseHopLimit"])
-            yield f"tags {name}", {tag["Key"]: tag["Value"] for tag in group["Tags"]}
+            yield f"tags {name}", Planned._common({tag["Key"]: tag["Value"] for tag in group["Tags"]})
         alone = {f"chaosgood-{tier}" for tier in TOPOLOGY["instances"]}
         for reservation in ec2.describe_instances()["Reservations"]:
             for host in reservation["Instances"]:

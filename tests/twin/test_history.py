@@ -37,7 +37,7 @@ def test_the_history_tells_who_did_what_from_where_and_how_it_ended(
     twin: RunningTwin, resources: dict[str, str], aws: Any
 ) -> None:
     keys = twin.outputs["credentials"]["facilitator"]
-    facilitator = boto3.Session(keys["access_key_id"], keys["secret_access_key"], region_name="us-east-1")
+    facilitator = boto3.Session(keys["access_key_id"], keys["secret_access_key"], keys["session_token"], "us-east-1")
     assumed = facilitator.client("sts", endpoint_url=twin.outputs["endpoint_url"]).assume_role(
         RoleArn=resources["injector_role_arn"], RoleSessionName="deploy-pipeline"
     )["Credentials"]

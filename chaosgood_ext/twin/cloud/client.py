@@ -56,8 +56,11 @@ class Clients:
                 method=request.method,
                 target=split.path + (f"?{split.query}" if split.query else ""),
                 headers={
-                    str(name).lower(): value.decode() if isinstance(value, bytes) else str(value)
-                    for name, value in request.headers.items()
+                    "host": split.netloc,
+                    **{
+                        str(name).lower(): value.decode() if isinstance(value, bytes) else str(value)
+                        for name, value in request.headers.items()
+                    },
                 },
                 body=body.encode() if isinstance(body, str) else body,
                 source=self._source,

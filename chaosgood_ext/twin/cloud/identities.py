@@ -5,6 +5,7 @@ The state is moto's: users and their keys in its IAM, sessions of roles in its S
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from moto.sts.models import AssumedRole, STSBackend
 
 FACILITATOR = "facilitator"
+_FACILITATORS = "AWSReservedSSO_Facilitator_0123456789abcdef"
+_FOREVER_S = 10 * 365 * 24 * 3600
 
 
 @dataclass(frozen=True)
@@ -62,6 +65,25 @@ class Identities:
         user.id = "AIDA" + user.id[:17].upper()  # the form of AWS's, which CloudTrail shows
         key = self._iam.create_access_key(name)
         return Credentials(key.access_key_id, key.secret_access_key)
+
+    def open_facilitator(self) -> Credentials:
+        """A session of the facilitator, who comes by a role of IAM Identity Center and has no user or key.
+
+        https://docs.aws.amazon.com/singlesignon/latest/userguide/referencingpermissionsets.html
+        It lasts as long as any twin.
+        """
+        service = {"Federated": f"arn:aws:iam::{ACCOUNT_ID}:saml-provider/AWSSSO_0123456789abcdef_DO_NOT_DELETE"}
+        statement = {"Effect": "Allow", "Principal": service, "Action": ["sts:AssumeRoleWithSAML", "sts:TagSession"]}
+        self._iam.create_role(
+            role_name=_FACILITATORS,
+            assume_role_policy_document=json.dumps({"Version": "2012-10-17", "Statement": [statement]}),
+            path="/aws-reserved/sso.amazonaws.com/",
+            permissions_boundary=None,
+            description="Facilitators",
+            tags=[],
+            max_session_duration="43200",
+        )
+        return self.open_session(_FACILITATORS, FACILITATOR, _FOREVER_S)
 
     def open_session(self, role_name: str, session_name: str, duration_s: int) -> Credentials:
         """Open a session of a role as an AWS service does for what it runs; no caller, so no event of it."""

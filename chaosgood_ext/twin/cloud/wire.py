@@ -12,6 +12,7 @@ import re
 import time
 import uuid
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cache, cached_property
 from typing import TYPE_CHECKING, Any
@@ -27,6 +28,8 @@ from moto.core.serialize import get_serializer_class
 from moto.core.utils import get_service_model
 from moto.moto_server.werkzeug_app import BackendRequest
 from werkzeug.exceptions import HTTPException
+
+from chaosgood_ext.twin.cloud import s3_names
 
 if TYPE_CHECKING:
     from moto.core.model import OperationModel
@@ -199,10 +202,12 @@ class Call:
         if model is None or model.input_shape is None:
             return {}
         http = BackendRequest(self.request.environ())
-        try:
-            _, labels = get_service_router(self.service).match(http)
-        except (HTTPException, NotImplementedError):
-            labels = {}
+        labels: dict[str, Any] = {}
+        if self.service == "s3":
+            _, labels = _s3_route(self.request)
+        else:
+            with suppress(HTTPException, NotImplementedError):
+                labels = dict(get_service_router(self.service).match(http)[1])
         protocol = determine_request_protocol(model.service_model, http.content_type)
         parsed: dict[str, Any] = PROTOCOL_PARSERS[protocol](model).parse(
             {
@@ -232,11 +237,17 @@ def action_of(request: Request, service: str) -> str:
     action = request.form.get("Action")
     if action:
         return action
+    if service == "s3":
+        return _s3_route(request)[0]
     try:
         operation, _ = get_service_router(service).match(BackendRequest(request.environ()))
     except (HTTPException, NotImplementedError, UnknownServiceError):
         return ""
     return str(operation.name)
+
+
+def _s3_route(request: Request) -> tuple[str, dict[str, str]]:
+    return s3_names.route(request.method, request.path, request.query, request.headers)
 
 
 @cache

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import secrets
 import socket
+import threading
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -13,8 +15,9 @@ from typing import Any
 from chaosgood_ext.twin import dns
 from chaosgood_ext.twin.builder import Builder, Secrets
 from chaosgood_ext.twin.cloud import ACCOUNT_ID, mends
+from chaosgood_ext.twin.cloud.budgets import subscribers
 from chaosgood_ext.twin.cloud.client import Clients
-from chaosgood_ext.twin.cloud.identities import FACILITATOR, Credentials
+from chaosgood_ext.twin.cloud.identities import Credentials
 from chaosgood_ext.twin.cloud.mends.ec2 import user_data_of
 from chaosgood_ext.twin.cloud.metadata import About, Metadata
 from chaosgood_ext.twin.cloud.server import Server
@@ -22,6 +25,7 @@ from chaosgood_ext.twin.cloud.state import State
 from chaosgood_ext.twin.cloud.tap import Tap
 from chaosgood_ext.twin.cloud.trail import Trail
 from chaosgood_ext.twin.cloud.wire import Answer, Call
+from chaosgood_ext.twin.guardrails import Guardrails
 from chaosgood_ext.twin.hosts.files import STACK
 from chaosgood_ext.twin.hosts.hosts import Hosts
 from chaosgood_ext.twin.hosts.model import HostSpec
@@ -40,6 +44,8 @@ from chaosgood_ext.twin.services.network import NetworkController
 from chaosgood_ext.twin.services.rds import Rds
 from chaosgood_ext.twin.services.reconciler import Reconciler
 from chaosgood_ext.twin.services.ssm import Ssm
+
+log = logging.getLogger(__name__)
 
 INSIDE = ("10.0.0.2", 4566)
 """Where the AWS API listens inside the VPC."""
@@ -63,11 +69,14 @@ class Cloud:
         self.tap = Tap()
         self.state = State(topology["region"])
         self.trail = Trail()
-        self.facilitator = self.tap.identities.create_user(FACILITATOR)
+        self.facilitator = self.tap.identities.open_facilitator()
         self.tap.subscribe(self.trail.record)
         self.tap.handle("cloudtrail", "LookupEvents", self.trail.lookup)
+        self.tap.handle("budgets", "DescribeSubscribersForNotification", subscribers)
         self._controllers(resolver, images)
         self._servers: list[Server] = []
+        self._building: threading.Thread | None = None
+        self._unguarded = ""
 
     def _controllers(self, resolver: dns.Resolver, images: Path) -> None:
         tap, state, hosts = self.tap, self.state, self._hosts
@@ -118,11 +127,13 @@ class Cloud:
     def build(self, *, name: str, endpoint_url: str, urls: Mapping[str, str]) -> dict[str, Any]:
         """Build the environment and return its outputs; `urls` maps doors to the addresses where they are open."""
         clients = Clients(self.tap, self.facilitator, self._topology["region"], _OUTSIDE)
-        resources = Builder(clients.client, self._topology, self._secrets).build()
+        builder = Builder(clients.client, self._topology, self._secrets)
+        resources = builder.build()
         self._ec2.take_time()
-        player = clients.client("sts").assume_role(
-            RoleArn=resources["player_role_arn"], RoleSessionName="responder", DurationSeconds=_SESSION_S
-        )["Credentials"]
+        player = self._assume(self._topology["roles"]["player"], "responder", _SESSION_S)
+        # Nothing waits for them, and hosts take longer to come up.
+        self._building = threading.Thread(target=self._build_guardrails, args=(builder.guardrails(),), daemon=True)
+        self._building.start()
         timing = self._topology["timing"]
         return {
             "schema_version": 1,
@@ -143,14 +154,23 @@ class Cloud:
             },
             "credentials": {
                 "facilitator": _key(self.facilitator),
-                "player": _key(Credentials(player["AccessKeyId"], player["SecretAccessKey"], player["SessionToken"])),
+                "player": _key(player),
             },
         }
+
+    def _build_guardrails(self, guardrails: Guardrails) -> None:
+        try:
+            guardrails.build()
+        except Exception as cause:
+            log.exception("The guardrails could not be built")
+            self._unguarded = f"guardrails ({type(cause).__name__}: {cause})"
 
     def ready(self) -> list[str]:
         """What is missing to a steady state, each in a few words; empty when nothing is."""
         with self.tap.lock:
-            missing = [
+            missing = [self._unguarded] if self._unguarded else []
+            missing += ["guardrails"] if self._building is not None and self._building.is_alive() else []
+            missing += [
                 f"instance {instance.id} ({instance.state})"
                 for reservation in self.state.ec2.reservations.values()
                 for instance in reservation.instances

@@ -21,7 +21,11 @@ def experiment(**changes):
     return {"title": "t", "extensions": [{"name": "other"}, extension(**changes)]}
 
 
-@pytest.mark.parametrize("path", sorted(EXPERIMENTS.glob("*.yaml")), ids=lambda path: path.stem)
+# The one experiment that is no game.
+SCENARIOS = sorted(set(EXPERIMENTS.glob("*.yaml")) - {EXPERIMENTS / "governance.yaml"})
+
+
+@pytest.mark.parametrize("path", SCENARIOS, ids=lambda path: path.stem)
 def test_every_scenario_that_is_shipped_loads(path):
     _, scenario = load(path)
     assert scenario.fixes

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from moto.core.utils import utcnow
+from moto.ec2.models import EC2Backend
 from moto.ec2.models.elastic_network_interfaces import NetworkInterface
 from moto.ec2.models.instances import Instance, InstanceState, StateReason
 from moto.ec2.responses.instances import InstanceResponse
@@ -94,6 +95,7 @@ def install() -> None:
     _hide_what_is_terminated()
     _set_groups_on_interfaces()
     _run_as_asked()
+    _take_volumes_from_templates()
 
 
 def _pass_through_states() -> None:
@@ -267,3 +269,21 @@ def _run_as_asked() -> None:
         return told
 
     original = replace(InstanceResponse, "run_instances", run)
+
+
+def _take_volumes_from_templates() -> None:
+    """moto gives an instance the volumes of its launch template beside one that nobody asked for, and no tags."""
+
+    def run(self: EC2Backend, image_id: str, count: int, user_data: Any, groups: list[str], **asked: Any) -> Any:
+        if asked.get("launch_template"):
+            data = self._get_template_from_args(asked["launch_template"]).data
+            if data.get("BlockDeviceMappings"):
+                asked.setdefault("block_device_mappings", data["BlockDeviceMappings"])
+            for one in data.get("TagSpecifications", ()):
+                if one["ResourceType"] == "volume":
+                    wanted = {tag["Key"]: tag["Value"] for tag in one["Tags"]}
+                    tags = asked.get("tags") or {}
+                    asked["tags"] = {**tags, "volume": {**wanted, **tags.get("volume", {})}}
+        return original(self, image_id, count, user_data, groups, **asked)
+
+    original = replace(EC2Backend, "run_instances", run)

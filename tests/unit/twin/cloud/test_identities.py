@@ -12,6 +12,7 @@ from moto.sts.models import sts_backends
 
 from chaosgood_ext.twin.cloud import ACCOUNT_ID, PARTITION
 from chaosgood_ext.twin.cloud.identities import Credentials
+from chaosgood_ext.twin.cloud.tap import Tap
 
 ClientFactory = Callable[..., Any]
 ROLE = f"arn:aws:iam::{ACCOUNT_ID}:role/chaosgood-player"
@@ -60,3 +61,11 @@ def test_an_inactive_key_is_no_key(client: ClientFactory, facilitator: Credentia
     client("iam").update_access_key(AccessKeyId=facilitator.access_key_id, Status="Inactive", UserName="facilitator")
     with pytest.raises(ClientError, match="InvalidClientTokenId"):
         client("sts").get_caller_identity()
+
+
+def test_the_facilitator_comes_by_a_role_and_has_no_user(tap: Tap, client: ClientFactory) -> None:
+    key = tap.identities.open_facilitator()
+    told = client("sts", key).get_caller_identity()
+    role = "AWSReservedSSO_Facilitator_0123456789abcdef"
+    assert told["Arn"] == f"arn:aws:sts::{ACCOUNT_ID}:assumed-role/{role}/facilitator"
+    assert client("iam", key).get_role(RoleName=role)["Role"]["Path"] == "/aws-reserved/sso.amazonaws.com/"

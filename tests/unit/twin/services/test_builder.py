@@ -71,3 +71,21 @@ def test_no_task_runs_before_its_process_does(built: Built) -> None:
 def test_the_database_is_not_available_before_it_answers(built: Built) -> None:
     found = built.client("rds").describe_db_instances(DBInstanceIdentifier=built.resources["db_instance_identifier"])
     assert found["DBInstances"][0]["DBInstanceStatus"] == "creating"
+
+
+def test_instances_have_encrypted_volumes_with_their_tags_and_demand_tokens(built: Built) -> None:
+    ec2 = built.client("ec2")
+    hosts = [one for each in ec2.describe_instances()["Reservations"] for one in each["Instances"]]
+    volumes = ec2.describe_volumes()["Volumes"]
+    assert {one["InstanceId"] for one in hosts} == {one["Attachments"][0]["InstanceId"] for one in volumes}
+    assert len(volumes) == len(hosts)
+    assert all(one["Encrypted"] for one in volumes)
+    assert all({"Key": "game", "Value": "chaosgood"} in one["Tags"] for one in volumes)
+    assert {one["MetadataOptions"]["HttpTokens"] for one in hosts} == {"required"}
+
+
+def test_every_host_has_the_role_of_its_tier(built: Built) -> None:
+    for reservation in built.client("ec2").describe_instances()["Reservations"]:
+        for host in reservation["Instances"]:
+            tier = {tag["Key"]: tag["Value"] for tag in host["Tags"]}["tier"]
+            assert host["IamInstanceProfile"]["Arn"].endswith(f"instance-profile/chaosgood-{tier}")

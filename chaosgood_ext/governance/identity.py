@@ -1,0 +1,79 @@
+"""Who may do what: boundaries, keys, policies, sessions."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+from urllib.parse import unquote
+
+from chaosgood_ext.governance.asking import Aws, Seen
+
+
+def _roles(aws: Aws, prefix: str) -> Iterator[Mapping[str, Any]]:
+    for role in aws.every("iam", "list_roles", "Roles"):
+        if role["RoleName"].startswith(prefix):
+            # A list leaves out the boundary. https://docs.aws.amazon.com/IAM/latest/APIReference/API_ListRoles.html
+            yield aws["iam"].get_role(RoleName=role["RoleName"])["Role"]
+
+
+def boundaries(aws: Aws, prefix: str) -> Iterator[Seen]:
+    """Every role whose name begins with `prefix` has a permissions boundary."""
+    for role in _roles(aws, prefix):
+        name = role["RoleName"]
+        remedy = f"aws iam put-role-permissions-boundary --role-name {name} --permissions-boundary POLICY-ARN"
+        yield Seen(f"role {name}", "" if role.get("PermissionsBoundary") else "has no permissions boundary", remedy)
+
+
+def session_lengths(aws: Aws, role_arns: Sequence[str], most_s: int) -> Iterator[Seen]:
+    """Sessions of these roles last `most_s` seconds at most."""
+    for arn in role_arns:
+        name = arn.rpartition("/")[2]
+        length = aws["iam"].get_role(RoleName=name)["Role"]["MaxSessionDuration"]
+        remedy = f"aws iam update-role --role-name {name} --max-session-duration {max(most_s, 3600)}"
+        yield Seen(f"role {name}", f"gives sessions of up to {length} s" if length > most_s else "", remedy)
+
+
+def user_keys(aws: Aws) -> Iterator[Seen]:
+    """No IAM user of the account, and not its root user, has an active access key."""
+    root = aws["iam"].get_account_summary()["SummaryMap"].get("AccountAccessKeysPresent", 0)
+    yield Seen("the root user", "has an access key" if root else "", "delete it, signed in as root")
+    for user in aws.every("iam", "list_users", "Users"):
+        name = user["UserName"]
+        keys = aws.every("iam", "list_access_keys", "AccessKeyMetadata", UserName=name)
+        active = [key["AccessKeyId"] for key in keys if key["Status"] == "Active"]
+        remedy = "; ".join(f"aws iam delete-access-key --user-name {name} --access-key-id {key}" for key in active)
+        yield Seen(f"user {name}", f"has the active key {', '.join(active)}" if active else "", remedy)
+
+
+def all_powerful(aws: Aws) -> Iterator[Seen]:
+    """No policy of the account's own, attached or inside a role, allows everything on everything."""
+    iam = aws["iam"]
+    for policy in aws.every("iam", "list_policies", "Policies", Scope="Local"):
+        version = iam.get_policy_version(PolicyArn=policy["Arn"], VersionId=policy["DefaultVersionId"])
+        document = version["PolicyVersion"]["Document"]
+        yield _judged(f"policy {policy['PolicyName']}", document, "aws iam create-policy-version with fewer actions")
+    for role in aws.every("iam", "list_roles", "Roles"):
+        name = role["RoleName"]
+        for key in aws.every("iam", "list_role_policies", "PolicyNames", RoleName=name):
+            document = iam.get_role_policy(RoleName=name, PolicyName=key)["PolicyDocument"]
+            remedy = f"aws iam delete-role-policy --role-name {name} --policy-name {key}"
+            yield _judged(f"policy {key} of role {name}", document, remedy)
+
+
+def _judged(what: str, document: Any, remedy: str) -> Seen:
+    return Seen(what, "allows every action on every resource" if _allows_all(document) else "", remedy)
+
+
+def _allows_all(document: Any) -> bool:
+    said = json.loads(unquote(document)) if isinstance(document, str) else document
+    return any(
+        one["Effect"] == "Allow"
+        and ("NotAction" in one or {"*", "*:*"} & set(_list(one.get("Action"))))
+        and ("NotResource" in one or "*" in _list(one.get("Resource")))
+        for one in _list(said["Statement"])
+    )
+
+
+def _list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [] if value is None else [value]

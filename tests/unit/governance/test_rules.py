@@ -1,0 +1,332 @@
+"""Each rule of experiments/governance.yaml holds for what was built, and fails alone when it alone is broken."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+import yaml
+from chaoslib import substitute
+
+from chaosgood_ext.environment.outputs import FROM_ENVIRONMENT
+from chaosgood_ext.errors import EnvironmentUnavailable
+from chaosgood_ext.governance import costs, identity, probes
+from chaosgood_ext.governance.network import open_to_the_world
+from chaosgood_ext.report.compliance import Ruling, State
+
+EXPERIMENT = yaml.safe_load((Path(__file__).parents[3] / "experiments/governance.yaml").read_text())
+UNASKABLE = {"budget-locks-the-player-out"}
+ACCOUNT = "123456789012"
+Governed = Any
+Breaking = Iterator[str]
+"""Breaks a rule, yields part of the name of the resource that fails, and mends it."""
+
+
+def rulings(governed: Governed) -> dict[str, Ruling]:
+    """What the probes of the experiment say, called as Chaos Toolkit calls them."""
+    known = {**governed.resources, "aws_region": "us-east-1"}
+    given = EXPERIMENT["configuration"].items()
+    configuration = {key: known[key] if value == FROM_ENVIRONMENT else value for key, value in given}
+    said = {}
+    for activity in EXPERIMENT["method"]:
+        provider = activity["provider"]
+        function = getattr(importlib.import_module(provider["module"]), provider["func"])
+        arguments = substitute(provider.get("arguments", {}), configuration, {})
+        ruling = Ruling.from_json(function(**arguments, configuration=configuration))
+        assert ruling is not None
+        said[ruling.rule] = ruling
+    return said
+
+
+def states(said: dict[str, Ruling]) -> dict[str, set[str]]:
+    """Rules by their state."""
+    return {state: {rule for rule, one in said.items() if one.state is state} for state in State}
+
+
+def test_every_rule_holds_for_what_was_built(governed: Governed) -> None:
+    said = rulings(governed)
+    assert [failure for one in said.values() for failure in one.failures] == []
+    assert states(said)[State.UNASKABLE] == UNASKABLE
+    assert len(said) >= 15
+    assert all(one.checked for one in said.values() if one.state is State.HOLDS)
+
+
+def budget_tells_somebody(governed: Governed) -> Breaking:
+    budgets, name = governed.client("budgets"), "chaosgood-daily"
+    asked = {"AccountId": ACCOUNT, "BudgetName": name}
+    (notification,) = budgets.describe_notifications_for_budget(**asked)["Notifications"]
+    who = budgets.describe_subscribers_for_notification(**asked, Notification=notification)["Subscribers"]
+    budgets.delete_notification(**asked, Notification=notification)
+    yield name
+    budgets.create_notification(**asked, Notification=notification, Subscribers=who)
+
+
+def billing_alarm_tells_somebody(governed: Governed) -> Breaking:
+    sns = governed.client("sns")
+    (one,) = sns.list_subscriptions()["Subscriptions"]
+    sns.unsubscribe(SubscriptionArn=one["SubscriptionArn"])
+    yield "chaosgood-billing"
+    sns.subscribe(TopicArn=one["TopicArn"], Protocol="email", Endpoint=one["Endpoint"])
+
+
+def teardown_scheduled(governed: Governed) -> Breaking:
+    scheduler = governed.client("scheduler")
+    group, name = {"GroupName": "chaosgood-lifetime"}, "delete-database"
+    was = scheduler.get_schedule(**group, Name=name)
+    kept = ("ScheduleExpression", "ScheduleExpressionTimezone", "FlexibleTimeWindow", "Target")
+    same = {key: was[key] for key in kept}
+    scheduler.update_schedule(**group, Name=name, **same, State="DISABLED")
+    yield name
+    scheduler.update_schedule(**group, Name=name, **same, State="ENABLED")
+
+
+def everything_tagged(governed: Governed) -> Breaking:
+    ec2, host = governed.client("ec2"), governed.resources["workstation_instance_id"]
+    ec2.delete_tags(Resources=[host], Tags=[{"Key": "game"}])
+    yield host
+    ec2.create_tags(Resources=[host], Tags=[{"Key": "game", "Value": "chaosgood"}])
+
+
+def nothing_expired(governed: Governed) -> Breaking:
+    ec2, host = governed.client("ec2"), governed.resources["workstation_instance_id"]
+    filters = [{"Name": "resource-id", "Values": [host]}, {"Name": "key", "Values": ["expires-at"]}]
+    (was,) = ec2.describe_tags(Filters=filters)["Tags"]
+    past = (datetime.now(UTC) - timedelta(hours=1)).strftime("%Y-%m-%dT%H:%M:%SZ")
+    ec2.create_tags(Resources=[host], Tags=[{"Key": "expires-at", "Value": past}])
+    yield host
+    ec2.create_tags(Resources=[host], Tags=[{"Key": "expires-at", "Value": was["Value"]}])
+
+
+def trail_logs(governed: Governed) -> Breaking:
+    governed.client("cloudtrail").stop_logging(Name="chaosgood")
+    yield "trail chaosgood"
+    governed.client("cloudtrail").start_logging(Name="chaosgood")
+
+
+def trail_bucket_closed(governed: Governed) -> Breaking:
+    s3, bucket = governed.client("s3"), f"chaosgood-trail-{ACCOUNT}"
+    was = s3.get_public_access_block(Bucket=bucket)["PublicAccessBlockConfiguration"]
+    s3.delete_public_access_block(Bucket=bucket)
+    yield bucket
+    s3.put_public_access_block(Bucket=bucket, PublicAccessBlockConfiguration=was)
+
+
+def log_retention_set(governed: Governed) -> Breaking:
+    governed.client("logs").delete_retention_policy(logGroupName="/chaosgood/app")
+    yield "/chaosgood/app"
+    governed.client("logs").put_retention_policy(logGroupName="/chaosgood/app", retentionInDays=3)
+
+
+def flow_logs_on(governed: Governed) -> Breaking:
+    ec2, vpc = governed.client("ec2"), governed.resources["vpc_id"]
+    (one,) = ec2.describe_flow_logs()["FlowLogs"]
+    ec2.delete_flow_logs(FlowLogIds=[one["FlowLogId"]])
+    yield vpc
+    ec2.create_flow_logs(
+        ResourceIds=[vpc], ResourceType="VPC", TrafficType="ALL", LogGroupName=one["LogGroupName"],
+        DeliverLogsPermissionArn=one["DeliverLogsPermissionArn"],
+    )  # fmt: skip
+
+
+def nothing_open_to_the_world(governed: Governed) -> Breaking:
+    ec2, group = governed.client("ec2"), governed.resources["database_security_group_id"]
+    rule = [{"IpProtocol": "tcp", "FromPort": 5432, "ToPort": 5432, "IpRanges": [{"CidrIp": "128.0.0.0/1"}]}]
+    ec2.authorize_security_group_ingress(GroupId=group, IpPermissions=rule)
+    yield group
+    ec2.revoke_security_group_ingress(GroupId=group, IpPermissions=rule)
+
+
+def only_the_load_balancer_public(governed: Governed) -> Breaking:
+    ec2, host = governed.client("ec2"), governed.resources["workstation_instance_id"]
+    own, edge = (governed.resources[f"{tier}_security_group_id"] for tier in ("workstation", "edge"))
+    ec2.modify_instance_attribute(InstanceId=host, Groups=[own, edge])
+    yield host
+    ec2.modify_instance_attribute(InstanceId=host, Groups=[own])
+
+
+def imdsv2_required(governed: Governed) -> Breaking:
+    ec2, host = governed.client("ec2"), governed.resources["monitoring_instance_id"]
+    ec2.modify_instance_metadata_options(InstanceId=host, HttpTokens="optional")
+    yield host
+    ec2.modify_instance_metadata_options(InstanceId=host, HttpTokens="required", HttpPutResponseHopLimit=1)
+
+
+def volumes_encrypted(governed: Governed) -> Breaking:
+    ec2, host = governed.client("ec2"), governed.resources["monitoring_instance_id"]
+    tags = [{"Key": "game", "Value": "chaosgood"}, {"Key": "expires-at", "Value": "2999-01-01T00:00:00Z"}]
+    volume = ec2.create_volume(
+        AvailabilityZone="us-east-1a", Size=1, TagSpecifications=[{"ResourceType": "volume", "Tags": tags}]
+    )["VolumeId"]
+    ec2.attach_volume(VolumeId=volume, InstanceId=host, Device="/dev/sdf")
+    yield volume
+    ec2.detach_volume(VolumeId=volume, InstanceId=host, Device="/dev/sdf")
+    ec2.delete_volume(VolumeId=volume)
+
+
+def database_encrypted(governed: Governed) -> Breaking:
+    rds = governed.client("rds")
+    tags = [{"Key": "game", "Value": "chaosgood"}, {"Key": "expires-at", "Value": "2999-01-01T00:00:00Z"}]
+    rds.create_db_instance(
+        DBInstanceIdentifier="another", DBInstanceClass="db.t4g.micro", Engine="postgres", AllocatedStorage=20,
+        MasterUsername="shop", MasterUserPassword="password", DBSubnetGroupName="chaosgood-database",
+        PubliclyAccessible=False, StorageEncrypted=False, Tags=tags,
+    )  # fmt: skip
+    yield "another"
+    rds.delete_db_instance(DBInstanceIdentifier="another", SkipFinalSnapshot=True)
+
+
+def database_private(governed: Governed) -> Breaking:
+    rds = governed.client("rds")
+    rds.modify_db_instance(DBInstanceIdentifier="chaosgood", PubliclyAccessible=True)
+    yield "chaosgood"
+    rds.modify_db_instance(DBInstanceIdentifier="chaosgood", PubliclyAccessible=False)
+
+
+def roles_have_boundaries(governed: Governed) -> Breaking:
+    iam, name = governed.client("iam"), "chaosgood-web"
+    was = iam.get_role(RoleName=name)["Role"]["PermissionsBoundary"]["PermissionsBoundaryArn"]
+    iam.delete_role_permissions_boundary(RoleName=name)
+    yield name
+    iam.put_role_permissions_boundary(RoleName=name, PermissionsBoundary=was)
+
+
+def sessions_short(governed: Governed) -> Breaking:
+    iam = governed.client("iam")
+    iam.update_role(RoleName="chaosgood-player", MaxSessionDuration=43200)
+    yield "chaosgood-player"
+    iam.update_role(RoleName="chaosgood-player", MaxSessionDuration=3600)
+
+
+def no_user_keys(governed: Governed) -> Breaking:
+    iam = governed.client("iam")
+    iam.create_user(UserName="somebody")
+    key = iam.create_access_key(UserName="somebody")["AccessKey"]["AccessKeyId"]
+    yield "somebody"
+    iam.delete_access_key(UserName="somebody", AccessKeyId=key)
+    iam.delete_user(UserName="somebody")
+
+
+def no_all_powerful_policies(governed: Governed) -> Breaking:
+    iam, asked = governed.client("iam"), {"RoleName": "chaosgood-task", "PolicyName": "debugging"}
+    document = '{"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Action": "*", "Resource": "*"}}'
+    iam.put_role_policy(**asked, PolicyDocument=document)
+    yield "debugging of role chaosgood-task"
+    iam.delete_role_policy(**asked)
+
+
+BREAKS: tuple[Callable[[Governed], Breaking], ...] = (
+    budget_tells_somebody, billing_alarm_tells_somebody, teardown_scheduled, everything_tagged, nothing_expired,
+    trail_logs, trail_bucket_closed, log_retention_set, flow_logs_on, nothing_open_to_the_world,
+    only_the_load_balancer_public, imdsv2_required, volumes_encrypted, database_encrypted, database_private,
+    roles_have_boundaries, sessions_short, no_user_keys, no_all_powerful_policies,
+)  # fmt: skip
+
+
+def test_every_rule_of_the_experiment_is_broken_here() -> None:
+    asked = {activity["provider"]["func"].replace("_", "-") for activity in EXPERIMENT["method"]}
+    assert {one.__name__.replace("_", "-") for one in BREAKS} == asked - UNASKABLE
+    assert {name.replace("_", "-") for name in probes.__all__} - {"holds"} == asked
+
+
+@pytest.mark.parametrize("breaks", BREAKS, ids=lambda one: str(one.__name__).replace("_", "-"))
+def test_a_broken_rule_fails_alone_and_names_its_resource_and_what_mends_it(
+    governed: Governed, breaks: Callable[[Governed], Breaking]
+) -> None:
+    with contextmanager(breaks)(governed) as resource:
+        said = rulings(governed)
+    rule = breaks.__name__.replace("_", "-")
+    assert states(said)[State.FAILS] == {rule}
+    (failure,) = said[rule].failures
+    assert resource in failure.resource
+    assert failure.fault
+    assert failure.remedy
+    assert not said[rule].good
+
+
+def test_what_is_mended_holds_again(governed: Governed) -> None:
+    assert states(rulings(governed))[State.FAILS] == set()
+
+
+def test_a_vpc_that_is_not_there_is_no_vpc_where_all_is_well(governed: Governed) -> None:
+    with pytest.raises(EnvironmentUnavailable, match=r"volumes-encrypted.*InvalidVpcID\.NotFound"):
+        probes.volumes_encrypted("vpc-00000000000000000")
+
+
+def test_nothing_to_look_at_is_a_failure(governed: Governed) -> None:
+    said = probes.log_retention_set(["/nobody/"])
+    assert (said["state"], said["checked"]) == ("fails", 1)
+
+
+def test_wrong_credentials_are_no_ruling(governed: Governed, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)
+    monkeypatch.setenv("AWS_SESSION_TOKEN", "another")
+    with pytest.raises(EnvironmentUnavailable, match="trail-logs failed: "):
+        probes.trail_logs()
+
+
+@pytest.mark.parametrize(
+    ("said", "unaskable", "met"),
+    [
+        ({"state": "holds"}, False, True),
+        ({"state": "fails"}, True, False),
+        ({"state": "cannot be asked here"}, False, False),
+        ({"state": "cannot be asked here"}, True, True),
+        (None, True, False),
+        ("holds", True, False),
+    ],
+)
+def test_as_a_tolerance_only_a_rule_that_holds_passes(said: Any, unaskable: bool, met: bool) -> None:
+    assert probes.holds(said, unaskable=unaskable) is met
+
+
+@pytest.mark.parametrize(
+    ("cidr", "world"),
+    [
+        ("0.0.0.0/0", True), ("0.0.0.0/1", True), ("10.0.0.0/8", False), ("10.0.0.0/16", False),
+        ("::/0", True), ("2000::/3", True), ("2001:db8::/32", False),
+    ],
+)  # fmt: skip
+def test_halves_of_the_world_are_the_world(cidr: str, world: bool) -> None:
+    assert open_to_the_world(cidr) is world
+
+
+@pytest.mark.parametrize(
+    ("statement", "powerful"),
+    [
+        ({"Effect": "Allow", "Action": "*", "Resource": "*"}, True),
+        ({"Effect": "Allow", "Action": ["s3:Get*", "*:*"], "Resource": ["*"]}, True),
+        ({"Effect": "Allow", "NotAction": "iam:*", "Resource": "*"}, True),
+        ({"Effect": "Deny", "Action": "*", "Resource": "*"}, False),
+        ({"Effect": "Allow", "Action": "ec2:*", "Resource": "*"}, False),
+        ({"Effect": "Allow", "Action": "*", "Resource": "arn:aws:s3:::mine/*"}, False),
+    ],
+)
+def test_what_counts_as_all_powerful(statement: dict[str, Any], powerful: bool) -> None:
+    assert identity._allows_all({"Statement": statement}) is powerful
+
+
+class Budgets:
+    """What AWS Budgets says of its actions, which moto does not know."""
+
+    def __init__(self, *approvals: str) -> None:
+        self._actions = [{"BudgetName": "daily", "ActionId": "a", "ApprovalModel": one} for one in approvals]
+
+    def __getitem__(self, service: str) -> Any:
+        return self
+
+    def get_caller_identity(self) -> dict[str, str]:
+        return {"Account": ACCOUNT}
+
+    def every(self, *_: Any, **__: Any) -> Iterator[Any]:
+        yield from self._actions
+
+
+def test_a_budget_action_that_waits_for_an_approval_stops_nothing() -> None:
+    automatic, manual = costs.budget_action(Budgets("AUTOMATIC", "MANUAL"))  # type: ignore[arg-type]
+    assert (automatic.fault, manual.fault) == ("", "waits for an approval")
