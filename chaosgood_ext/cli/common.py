@@ -9,8 +9,12 @@ import tempfile
 import traceback
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 from chaosgood_ext.errors import ChaosGoodError
+
+if TYPE_CHECKING:
+    from chaosgood_ext.environment.outputs import Outputs
 
 
 @contextmanager
@@ -63,3 +67,23 @@ def table(headers: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     return "\n".join(
         "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines
     )
+
+
+def running_outputs(twin: str | None) -> Outputs:
+    """The outputs of the environment that is up: of aws with `CHAOSGOOD_ENVIRONMENT=aws`, else of a running twin.
+
+    That is the one called `twin` or `$CHAOSGOOD_TWIN`, or the game's, or the only one.
+    """
+    from chaosgood_ext.environment.find import read_aws
+    from chaosgood_ext.environment.outputs import parse
+    from chaosgood_ext.errors import BadInput
+
+    kind = os.environ.get("CHAOSGOOD_ENVIRONMENT") or "twin"
+    if kind == "aws":
+        return read_aws()
+    if kind != "twin":
+        raise BadInput(f"There is no environment {kind!r}.", "Set CHAOSGOOD_ENVIRONMENT to twin or aws.")
+    from chaosgood_ext.twin import launcher
+
+    running = launcher.find(twin or os.environ.get("CHAOSGOOD_TWIN") or twin_of_the_game())
+    return parse(running.outputs, f"twin {running.name}")

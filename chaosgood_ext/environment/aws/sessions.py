@@ -14,8 +14,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
@@ -98,6 +98,35 @@ def open_forwards(
         raise
     urls = {name: Url(_at(url.url, forwards), "direct") for name, url in wanted.items()}
     return replace(outputs, urls={**outputs.urls, **urls}), tuple(forwards.values())
+
+
+@contextmanager
+def hold(forwards: Sequence[Forward]) -> Iterator[None]:
+    """Close `forwards` at the end, also where SIGTERM or a closed terminal ends it."""
+
+    def end(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    before = {number: signal.signal(number, end) for number in (signal.SIGTERM, signal.SIGHUP)}
+    try:
+        yield
+    finally:
+        for forward in forwards:
+            forward.close()
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def until_told(forwards: Sequence[Forward]) -> None:
+    """Wait for an interruption; raises :class:`EnvironmentUnavailable` when a forward ends by itself."""
+    while True:
+        for forward in forwards:
+            if forward.process.poll() is not None:
+                raise EnvironmentUnavailable(
+                    f"The way to port {forward.port} was closed from the other side.",
+                    "A session ends after twenty idle minutes or with the environment; open it again.",
+                )
+        time.sleep(_PERIOD_S)
 
 
 def _at(url: str, forwards: dict[int, Forward]) -> str:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import socket
+import subprocess
 import sys
 from pathlib import Path
 
@@ -15,6 +18,8 @@ from chaosgood_ext.environment.aws.sessions import aws_program, instance_of, ope
 from chaosgood_ext.environment.outputs import Outputs, parse
 from chaosgood_ext.errors import BadInput, EnvironmentUnavailable, MachineError
 from tests.fakes.outputs import outputs_document
+
+ROOT = Path(__file__).parents[4]
 
 FORWARDS = """
 import json, socket, sys, time
@@ -77,6 +82,61 @@ def test_a_way_that_ends_at_once_is_told_in_the_words_of_aws(tmp_path: Path) -> 
 def test_a_way_that_never_opens_is_given_up(tmp_path: Path) -> None:
     with pytest.raises(EnvironmentUnavailable, match="it says nothing"):
         open_forwards(outputs(), lambda _: None, program=program(tmp_path, HANGS), within_s=0.3)
+
+
+DASHBOARDS = """
+import sys
+from chaosgood_ext.environment import find
+from chaosgood_ext.environment.aws import sessions
+from tests.unit.environment.aws.test_sessions import outputs
+find.read_aws = outputs
+program = sys.argv.pop()
+sessions.aws_program = lambda: program
+from chaosgood_ext.cli.dashboards import dashboards
+dashboards()
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_dashboards_keep_the_ways_open_until_they_are_told(tmp_path: Path, number: signal.Signals) -> None:
+    process = _dashboards(tmp_path, FORWARDS)
+    urls = json.loads(_until(process, "}"))
+    ports = {int(url.rsplit(":", 1)[1].split("/")[0]) for name, url in urls.items() if name != "application"}
+    assert len(ports) == 2
+    for port in ports:
+        socket.create_connection(("127.0.0.1", port), timeout=1).close()
+    process.send_signal(number)
+    assert process.wait(10) == 130
+    for port in ports:
+        with pytest.raises(OSError, match="refused"):
+            socket.create_connection(("127.0.0.1", port), timeout=1)
+
+
+def test_dashboards_say_when_a_way_was_closed_from_the_other_side(tmp_path: Path) -> None:
+    process = _dashboards(tmp_path, FORWARDS.replace("while True:", "for _ in range(1):"))
+    _, said = process.communicate(timeout=20)
+    assert process.returncode == 1
+    assert "was closed from the other side" in said
+    assert "Traceback" not in said
+
+
+def _dashboards(folder: Path, text: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-c", DASHBOARDS, "--json", program(folder, text)],
+        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
+        cwd=ROOT, env={**os.environ, "CHAOSGOOD_ENVIRONMENT": "aws", "PYTHONPATH": str(ROOT)},
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),  # noqa: PLW1509
+    )  # fmt: skip
+
+
+def _until(process: subprocess.Popen[str], end: str) -> str:
+    assert process.stdout is not None
+    said = ""
+    while not said.rstrip().endswith(end):
+        line = process.stdout.readline()
+        assert line, process.communicate()
+        said += line
+    return said
 
 
 def test_a_twin_needs_none_of_that() -> None:
