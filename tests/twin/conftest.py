@@ -28,7 +28,7 @@ def resources(twin: RunningTwin) -> dict[str, str]:
 
 @pytest.fixture(scope="session")
 def client(twin: RunningTwin) -> Callable[[str], Any]:
-    keys = twin.outputs["credentials"]["player"]
+    keys = twin.outputs["credentials"]["facilitator"]
     session = boto3.Session(
         keys["access_key_id"], keys["secret_access_key"], keys["session_token"], twin.outputs["region"]
     )

@@ -1,7 +1,7 @@
 """The one way into moto: the tap sees every call, who made it and how it ended.
 
-A call goes through in five steps: who and what (`wire`, `identities`), an answer of our own where a handler
-is registered for the action, else moto's, then the subscribers, who never delay or change the answer.
+A call goes through in steps: who and what (`wire`, `identities`), whether they may (`gate`), an answer of our own
+where a handler is registered for the action, else moto's, then the subscribers, who never delay or change the answer.
 """
 
 from __future__ import annotations
@@ -53,6 +53,7 @@ class Tap:
         self._handlers: dict[tuple[str, str], Handler] = {("sts", "AssumeRole"): self._assume_role}
         self._guards: dict[str, Guard] = {}
         self._subscribers: list[Subscriber] = []
+        self._gate: Callable[[Call], None] | None = None
 
     def handle(self, service: str, action: str, handler: Handler) -> None:
         """Let `handler` answer an action before moto does; it runs under the lock."""
@@ -61,6 +62,10 @@ class Tap:
     def guard(self, service: str, guard: Guard) -> None:
         """Let `guard` look at every call of a service before anything answers it; it runs under the lock."""
         self._guards[service] = guard
+
+    def admit_by(self, gate: Callable[[Call], None]) -> None:
+        """Let `gate` look at every call before it is answered; it raises `AwsError`, under the lock."""
+        self._gate = gate
 
     def subscribe(self, subscriber: Subscriber) -> None:
         """Tell `subscriber` of every call of a known caller, once its answer is ready."""
@@ -96,6 +101,8 @@ class Tap:
     def _outcome(self, call: Call) -> Answer:
         try:
             with self.lock:
+                if self._gate is not None:
+                    self._gate(call)
                 if guard := self._guards.get(call.service):
                     guard(call)
                 handler = self._handlers.get((call.service, call.action))

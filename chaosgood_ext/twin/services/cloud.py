@@ -17,6 +17,7 @@ from chaosgood_ext.twin.builder import Builder, Secrets
 from chaosgood_ext.twin.cloud import ACCOUNT_ID, mends
 from chaosgood_ext.twin.cloud.budgets import subscribers
 from chaosgood_ext.twin.cloud.client import Clients
+from chaosgood_ext.twin.cloud.gate import Gate
 from chaosgood_ext.twin.cloud.identities import Credentials
 from chaosgood_ext.twin.cloud.mends.ec2 import user_data_of
 from chaosgood_ext.twin.cloud.metadata import About, Metadata
@@ -73,6 +74,9 @@ class Cloud:
         self.tap.subscribe(self.trail.record)
         self.tap.handle("cloudtrail", "LookupEvents", self.trail.lookup)
         self.tap.handle("budgets", "DescribeSubscribersForNotification", subscribers)
+        gate = Gate(self.state, topology["roles"].values())
+        self.tap.admit_by(gate.check)
+        self.tap.subscribe(gate.hear)
         self._controllers(resolver, images)
         self._servers: list[Server] = []
         self._building: threading.Thread | None = None
