@@ -148,9 +148,9 @@ def account(request: pytest.FixtureRequest) -> Account:
         client,
         image,
         twin.outputs["resources"]["workstation_subnet_ids"].split(",")[1],
-        "chaosgood-instance",
+        "chaosgood-workstation",
         twin.outputs["timing"]["time_scale"],
-        launcher.exports(twin.outputs),
+        launcher.exports(twin.outputs, "facilitator"),
     )
 
 

@@ -24,7 +24,7 @@ def aws(twin: RunningTwin) -> Callable[..., Any]:
     """Run the stock AWS CLI from outside the twin, and return what it printed as JSON."""
 
     def run(*words: str) -> Any:
-        environment = {**os.environ, **launcher.exports(twin.outputs)}
+        environment = {**os.environ, **launcher.exports(twin.outputs, "facilitator")}
         argv = [sys.executable, "-m", "awscli", *words, "--output", "json"]
         done = subprocess.run(argv, env=environment, capture_output=True, text=True, timeout=30)
         assert done.returncode == 0, done.stderr

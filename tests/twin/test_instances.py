@@ -59,7 +59,7 @@ def launched(client: Client, resources: dict[str, str], eventually: Any) -> Iter
         MaxCount=1,
         SubnetId=resources["workstation_subnet_ids"].split(",")[1],
         SecurityGroupIds=[resources["workstation_security_group_id"]],
-        IamInstanceProfile={"Name": "chaosgood-instance"},
+        IamInstanceProfile={"Name": "chaosgood-web"},
     )["Instances"][0]
     eventually(lambda: states(ec2)[made["InstanceId"]] == "running")
     yield made

@@ -28,6 +28,9 @@ ModifyInstanceAttribute RebootInstances RunInstances StartInstances StopInstance
 """
 ACTED_ON = frozenset(_ACTED_ON.split())
 
+ON_THE_BOOKS = frozenset({"CreateFlowLogs", "DeleteFlowLogs"})
+"""What the environment is governed by: it is asked for, and otherwise does nothing, as docs/reference/twin.md says."""
+
 _MADE_UP = frozenset({"GetConsoleOutput", "GetPasswordData", "GetInstanceUefiData", "GetLaunchTemplateData"})
 """Calls that only read, and that moto answers with what it made up."""
 
@@ -43,7 +46,7 @@ _OF_THE_CALL = frozenset({"InstanceId", "DryRun", "NetworkInterfaceId"})
 def refuse(call: Call) -> None:
     """Raise the error of a call, or of a parameter, that the twin would not act on."""
     action = call.action
-    if action in _MADE_UP or (not call.reads and action not in ACTED_ON):
+    if action in _MADE_UP or (not call.reads and action not in ACTED_ON | ON_THE_BOOKS):
         raise _lacking(f"does not implement ec2:{action}: nothing would follow from it")
     if action == "ModifyInstanceAttribute":
         if "Attribute" in call.parameters:
