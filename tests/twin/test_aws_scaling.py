@@ -99,7 +99,7 @@ def account(
     def hosts() -> set[str]:
         return {host["name"] for host in twin.status()["hosts"]}
 
-    before, keys = hosts(), twin.outputs["credentials"]["player"]
+    before, keys = hosts(), twin.outputs["credentials"]["facilitator"]
     environment = {
         "PATH": os.environ["PATH"],
         "HOME": str(Path.home()),
