@@ -5,7 +5,7 @@ SHELL := bash
 .DELETE_ON_ERROR:
 
 SCENARIO ?= sg-break
-WORKERS ?= 3
+WORKERS ?= 4
 BIN := .venv/bin
 CHAOS := $(BIN)/chaos --no-version-check
 CODE := chaosgood_ext tests benchmarks

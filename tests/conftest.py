@@ -12,6 +12,8 @@ from chaosgood_ext.twin import cache
 TESTS = Path(__file__).parent
 SHARED = ("programs", "images", "terraform")
 """What is fetched or made once for all; whoever makes it keeps others out meanwhile."""
+ON_INSTANCES = ("test_aws_ec2", "test_aws_scaling", "test_faults", "test_instances")
+"""They crash, replace and add instances, on a twin of their own: others expect those that there were."""
 WHOLE_GAMES = ("test_author_a_scenario", "test_cheats", "test_docs", "test_left_behind")
 
 
@@ -28,7 +30,7 @@ def _group(path: Path) -> str:
         return "games" if path.stem in WHOLE_GAMES else ""
     if kind == "unit":
         return "/".join(path.parts[:2]) if path.parts[1] == "stack" else str(path)
-    return kind
+    return "instances" if path.stem in ON_INSTANCES else kind
 
 
 @pytest.fixture(scope="session", autouse=True)

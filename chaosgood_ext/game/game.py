@@ -287,8 +287,7 @@ class Game:
 
     def defect(self) -> str:
         """Log the exception that is being handled, and say where: it is a defect of ours."""
-        with self.folder.log.open("a") as log:
-            traceback.print_exc(file=log)
+        self.folder.log_line(traceback.format_exc())
         return f"This is a defect of Chaotic Good; please report it with {self.folder.log}."
 
     def _overrule(self, reason: str) -> None:

@@ -85,8 +85,7 @@ class Lookout:
         self._note(Kind.SOURCE_BACK, {"what": watcher.name})
 
     def _failed(self, watcher: Watcher, why: str) -> None:
-        with self._folder.log.open("a") as log:
-            log.write(f"{watcher.name}: {why}\n")
+        self._folder.log_line(f"{watcher.name}: {why}")
         last = why.strip().rpartition("\n")[2]
         self._on_failure(f"Watching {watcher.name} failed: {last} (more in {self._folder.log}).")
 

@@ -128,7 +128,7 @@ class Playing:
         except ChaosGoodError as failure:
             game.stage.terminal.line(str(failure), "red")
         except Exception:  # noqa: BLE001 - whatever is wrong with the report, the environment has to be let go
-            self._log(traceback.format_exc())
+            game.folder.log_line(traceback.format_exc())
             game.stage.terminal.line(f"The post-mortem could not be written; {game.folder.log} says why.", "red")
         game.hush()
         self._said = True
@@ -162,7 +162,7 @@ class Playing:
                 game.stage.terminal.line(f"{game.reason} Post-mortem: {write(game.folder)}", "red")
             game.ending.close()
         except Exception:  # noqa: BLE001 - nothing may keep the process now
-            self._log(traceback.format_exc())
+            self._game.folder.log_line(traceback.format_exc())
         finally:
             if self._announcement is not None:
                 self._announcement.unlink(missing_ok=True)
@@ -182,7 +182,3 @@ class Playing:
         if self._announcement is not None:
             self._announcement.unlink(missing_ok=True)
         os.close(self._lock)
-
-    def _log(self, text: str) -> None:
-        with self._game.folder.log.open("a") as log:
-            log.write(text + "\n")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import shlex
@@ -134,8 +133,7 @@ class _ByProgram:
         self._last_lines = [*self._last_lines[-19:], line]
         self._briefing.terminal.line(f"  | {line}", "dim")
         # What a full disk does not take is on the terminal; the program has to be heard to its end.
-        with contextlib.suppress(OSError), self._briefing.folder.log.open("a") as log:
-            log.write(line + "\n")
+        self._briefing.folder.log_line(line)
 
     def _ended(self, status: int) -> None:
         if self._stopped:

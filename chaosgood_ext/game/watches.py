@@ -52,9 +52,8 @@ class UserExperience:
         self._tell_crossings(max(interval.end for interval in fresh))
 
     def _keep(self, intervals: Iterable[Interval]) -> None:
-        with self.folder.samples.open("a") as file:
-            for one in intervals:
-                file.write(json.dumps([one.source, round(one.start, 3), round(one.end, 3), one.bad, one.total]) + "\n")
+        rows = ([one.source, round(one.start, 3), round(one.end, 3), one.bad, one.total] for one in intervals)
+        self.folder.add_samples(map(json.dumps, rows))
 
     def _tell_crossings(self, now: float) -> None:
         recent = self.seen.since(now - _CROSSING_S)

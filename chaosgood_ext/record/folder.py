@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import json
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -124,6 +125,19 @@ class GameFolder:
             os.close(descriptor)
             raise
         return descriptor
+
+    def log_line(self, text: str) -> None:
+        """Add `text` to the log; where the disk does not take it, what happened is told elsewhere, too."""
+        with contextlib.suppress(OSError), self.log.open("a") as file:
+            file.write(text.rstrip("\n") + "\n")
+
+    def add_samples(self, lines: Iterable[str]) -> None:
+        """Add to what users met; raises :class:`GameError` when the disk does not take it."""
+        try:
+            with self.samples.open("a") as file:
+                file.writelines(f"{line}\n" for line in lines)
+        except OSError as cause:
+            raise GameError(f"{self.samples} cannot be written: {cause.strerror}.", "Free some disk space.") from cause
 
     def describe(self, description: Description) -> None:
         """Write `game.json`."""
