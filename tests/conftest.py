@@ -17,6 +17,7 @@ ON_INSTANCES = ("test_aws_ec2", "test_aws_scaling", "test_faults", "test_instanc
 WHOLE_GAMES = ("test_author_a_scenario", "test_cheats", "test_docs", "test_left_behind")
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Let tests that share something costly share a worker, and only one whole game at a time be played."""
     for item in items:
