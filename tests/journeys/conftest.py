@@ -78,9 +78,10 @@ class Played:
         return data["verdict"], data["reason"]
 
 
-def _heed_ctrl_c() -> None:
-    """Whoever runs the tests in the background has SIGINT ignored, and that is inherited."""
+def _heed_signals() -> None:
+    """Whoever runs the tests in the background, or by nohup, has these ignored, and that is inherited."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 @pytest.fixture
@@ -116,7 +117,7 @@ def play(environment: World, tmp_path):
                     "CHAOSGOOD_COMMAND": command, "CHAOSGOOD_GAMES": str(tmp_path / "games"),
                     "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}", **variables,
                 },
-                preexec_fn=_heed_ctrl_c,  # noqa: PLW1509 - a signal's disposition is all it sets
+                preexec_fn=_heed_signals,  # noqa: PLW1509 - signals' dispositions are all it sets
             )  # fmt: skip
         started.append(process)
         return Played(process, tmp_path, output)
