@@ -105,6 +105,9 @@ def shared_twin(folder: Path) -> Iterator[dict[str, str]]:
         }  # fmt: skip
     finally:
         launcher.shut_down(twin)
+        for rebuilt in launcher.running():  # `chaos reset` builds another one under the same name
+            if rebuilt.name == twin.name:
+                launcher.shut_down(rebuilt)
 
 
 def kill_one(
