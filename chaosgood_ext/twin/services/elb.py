@@ -116,7 +116,7 @@ class Elb:
             deregister_terminated(self._state)
             balancers = describe_balancers(self._state)
             groups = describe_groups(self._state, self._scale)
-        self._watch(balancers, groups)
+            self._watch(balancers, groups)
         wanted = [(balancer, self._config(balancer, groups)) for balancer in balancers]
         return apply_each(plan(wanted, self._nodes), self._apply)
 
@@ -176,7 +176,10 @@ class Elb:
     # -- health
 
     def _watch(self, balancers: Iterable[LoadBalancer], groups: Mapping[str, TargetGroup]) -> None:
-        """Watch new targets, drain those that were deregistered, forget those that have drained."""
+        """Watch new targets, drain those that were deregistered, forget those that have drained.
+
+        Hold the tap's lock since `groups` were read: what is older would take back what a later call has seen.
+        """
         now = time.monotonic()
         users = {arn: balancer.host for balancer in balancers for arn in balancer.target_group_arns()}
         with self._guard:
@@ -253,13 +256,12 @@ class Elb:
     # -- the API's word
 
     def describe_target_health(self, call: Call) -> Mapping[str, Any] | None:
-        """Handler of `elasticloadbalancing:DescribeTargetHealth`."""
+        """Handler of `elasticloadbalancing:DescribeTargetHealth`: what was called for before is seen, as on AWS."""
         group = self._state.elbv2.target_groups.get(call.parameters.get("TargetGroupArn", ""))
         if group is None:
             return None
+        self._watch(describe_balancers(self._state), describe_groups(self._state, self._scale))
         known = self.health_of(group.arn)
-        for target in (Target(*key) for key in group.targets):
-            known.setdefault(target, health.REGISTERING)
         asked = call.parameters.get("Targets")
         if asked:
             wanted = [Target(one["Id"], int(one.get("Port") or group.port)) for one in asked]
