@@ -34,6 +34,8 @@ def describe(
         time_limit_s=scenario.time_limit_s,
         objective=scenario.objective,
         hints=list(scenario.hints),
+        services=list(scenario.services),
+        skills=list(scenario.skills),
         contributing_factors=list(scenario.contributing_factors),
         versions={"python": platform.python_version(), **_versions()},
     )

@@ -12,7 +12,7 @@ from chaosgood_ext.game.aws import Aws
 from chaosgood_ext.game.observations import Observations
 from chaosgood_ext.game.prometheus import Alert, Alertmanager, Prometheus
 from chaosgood_ext.game.watcher import Watcher
-from chaosgood_ext.game.watches import Alerts, AwsCalls, Sessions, UserExperience
+from chaosgood_ext.game.watches import Alerts, AwsCalls, ScalingActivities, Sessions, UserExperience
 from chaosgood_ext.record.event import Kind
 from chaosgood_ext.record.folder import GameFolder
 
@@ -45,6 +45,7 @@ class Lookout:
         alerts = self._watch("Alertmanager", Alerts(alertmanager, folder, on_page).look, _METRICS_S)
         self._last_words = [
             self._watch("CloudTrail", AwsCalls(aws, folder, now).look, every_s),
+            self._watch("Auto Scaling", ScalingActivities(aws, folder, now).look, every_s),
             self._watch("the log of sessions", Sessions(aws, folder, now).look, every_s),
         ]
         self._watchers = [self._metrics, alerts, *self._last_words]

@@ -12,8 +12,8 @@ from chaosgood_ext.game.sli import Interval, Source
 
 _IMPACT_GAP_S = 5
 """Two bad seconds of one source, with none between them that was good, are an impact; one is noise."""
-_OUTAGE_S = 2.0
-"""How long after the last bad second users still count as hurt."""
+_OUTAGE_S = 4.0
+"""How long after the last bad second users still count as hurt: where half of the requests fail, luck lasts for two."""
 
 
 class Verdict(StrEnum):

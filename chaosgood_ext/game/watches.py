@@ -1,4 +1,4 @@
-"""What a game watches: what users get, which alerts fire, who calls AWS, and what is typed.
+"""What a game watches: what users get, which alerts fire, who calls AWS, what scales, and what is typed.
 
 Each class has a `look` for a :class:`~chaosgood_ext.game.watcher.Watcher`; what it sees goes to the record and to the
 game's observations.
@@ -25,6 +25,9 @@ TRAFFIC_QUERY = 'nginx_http_requests_total{job="access-log"}[20s]'
 _CROSSING_S = 3
 _LATENESS = {"twin": timedelta(seconds=10), "aws": timedelta(minutes=20)}
 """CloudTrail and the logs tell late and out of order: look back this far, and count each event once."""
+_ACTIVITIES = 20
+_OVER = ("Successful", "Failed", "Cancelled")
+"""docs.aws.amazon.com/autoscaling/ec2/APIReference/API_Activity.html"""
 
 
 @dataclass
@@ -147,6 +150,40 @@ class AwsCalls:
         at = datetime.fromisoformat(detail["eventTime"])
         record = self.folder.record
         record.append(Kind.AWS_CALL, data, teller="cloudtrail", subject=who, time=at, identifier=event["EventId"])
+
+
+@dataclass
+class ScalingActivities:
+    """What the environment's auto scaling groups did by themselves or were told to, once it is over."""
+
+    aws: Aws
+    folder: GameFolder
+    since: datetime
+    _told: set[str] = field(default_factory=set)
+
+    def look(self) -> None:
+        """Note the scaling activities that came to an end and were not noted yet."""
+        resources = self.aws.outputs.resources
+        groups = [resources[key] for key in sorted(resources) if key.endswith("_auto_scaling_group_name")]
+        client = self.aws.client("autoscaling")
+        with answering("Reading the scaling activities"):
+            for group in groups:
+                found = client.describe_scaling_activities(AutoScalingGroupName=group, MaxRecords=_ACTIVITIES)
+                for one in reversed(found["Activities"]):
+                    if one["StatusCode"] in _OVER and one["StartTime"] >= self.since.replace(microsecond=0):
+                        self._note(group, one)
+
+    def _note(self, group: str, activity: Mapping[str, Any]) -> None:
+        if activity["ActivityId"] in self._told:
+            return
+        self._told.add(activity["ActivityId"])
+        data = {
+            "group": group, "description": activity["Description"], "cause": activity["Cause"],
+            "status": activity["StatusCode"], "message": activity.get("StatusMessage", ""),
+            "started": activity["StartTime"].isoformat(),
+        }  # fmt: skip
+        at = activity.get("EndTime") or activity["StartTime"]
+        self.folder.record.append(Kind.SCALED, data, teller="autoscaling", subject=group, time=at.astimezone(UTC))
 
 
 @dataclass

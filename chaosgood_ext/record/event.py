@@ -34,6 +34,7 @@ class Kind(StrEnum):
     NOTE = "chaosgood.note"
     HINT = "chaosgood.hint"
     AWS_CALL = "chaosgood.aws.called"
+    SCALED = "chaosgood.aws.scaled"
     COMMAND = "chaosgood.command.typed"
     RESPONDER_STARTED = "chaosgood.responder.started"
     RESPONDER_ENDED = "chaosgood.responder.ended"

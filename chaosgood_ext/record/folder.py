@@ -41,6 +41,8 @@ class Description:
     hold_window_s: float = 0
     objective: float = 0.99
     hints: Sequence[str] = ()
+    services: Sequence[str] = ()
+    skills: Sequence[str] = ()
     contributing_factors: Sequence[str] = ()
     urls: Mapping[str, str] = field(default_factory=dict)
     versions: Mapping[str, str] = field(default_factory=dict)

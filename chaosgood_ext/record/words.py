@@ -72,6 +72,11 @@ def _called(data: Data) -> str:
     return f"{data['session'] or data['who']} calls {data['service']}:{data['action']} {parameters}{result}"
 
 
+def _scaled(data: Data) -> str:
+    status = "" if data["status"] == "Successful" else f" ({data['status']}: {data['message']})"
+    return f"The auto scaling group {data['group']} acts: {data['description']}{status}"
+
+
 def _notified(data: Data) -> str:
     return f"{'The page' if data['what'] == 'page' else 'The message'} goes out by {data['channel']}: {data['title']}"
 
@@ -106,6 +111,7 @@ _SENTENCES: Mapping[Kind, Callable[[Data], str]] = {
     Kind.NOTE: lambda data: f"Note by {data['by']}: {data['text']}",
     Kind.HINT: lambda data: f"Hint {data['number']} of {data['of']}: {data['text']}",
     Kind.AWS_CALL: _called,
+    Kind.SCALED: _scaled,
     Kind.COMMAND: lambda data: f"On {data['host']}: {data['command']}",
     Kind.RESPONDER_STARTED: lambda data: f"The responder starts: {data['what']}",
     Kind.RESPONDER_ENDED: _responder_ended,

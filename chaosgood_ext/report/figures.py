@@ -59,6 +59,8 @@ class Figures:
 
     None where nothing was healed, or where what the responder did is not known to the end.
     """
+    scaled: tuple[str, ...] = ()
+    """What auto scaling groups brought about between fault and verdict, in their own words."""
     relapses: int = 0
     """How often users were served again and hurt again before the hold window was over."""
 
@@ -115,6 +117,7 @@ def figures(folder: GameFolder) -> Figures:
         objective=objective,
         requests=tuple(_requests(samples)),
         healed_by=_healed_by(events, inject, mitigate),
+        scaled=tuple(_scaled(events, inject, verdict.time if verdict else None)),
         relapses=_relapses(events),
     )
 
@@ -128,6 +131,8 @@ def headline(figures: Figures) -> dict[str, str]:
     lines = {name: duration(value) for name, value in times.items() if value is not None}
     if figures.healed_by == ITSELF:
         lines["healed by"] = "itself: the responder had changed nothing"
+        if figures.scaled:
+            lines["healed by"] += f", and {figures.scaled[-1]}"
     if figures.relapses:
         lines["relapses"] = f"{figures.relapses}: users were served for less than the hold window"
     for requests in figures.requests:
@@ -157,6 +162,16 @@ def _changes(event: Event) -> bool:
         return True
     data = event.data
     return event.type == Kind.AWS_CALL and data["who"] == "player" and not (data["read_only"] or data["error"])
+
+
+def _scaled(events: Iterable[Event], start: datetime | None, end: datetime | None) -> Iterable[str]:
+    """AWS tells whole seconds."""
+    if start is None:
+        return
+    for event in sorted((one for one in events if one.type == Kind.SCALED), key=lambda one: one.time):
+        within = start.replace(microsecond=0) <= event.time and (end is None or event.time <= end)
+        if within and event.data["status"] == "Successful":
+            yield f"{event.data['group']}: {event.data['description']}"
 
 
 def _relapses(events: Iterable[Event]) -> int:

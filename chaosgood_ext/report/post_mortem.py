@@ -18,6 +18,7 @@ from chaosgood_ext.report.figures import ITSELF, RESPONDER, Figures, figures
 _SOURCES = {
     "game": "game", "referee": "referee", "responder": "responder", "prometheus": "Prometheus",
     "alertmanager": "Alertmanager", "cloudtrail": "CloudTrail", "sessions": "session log",
+    "autoscaling": "Auto Scaling",
 }  # fmt: skip
 _MARKUP = re.compile(r"[\\`*_\[\]|]")
 _TO_BE_WRITTEN = "_To be written by those who were there._"
@@ -79,6 +80,7 @@ def summary(folder: GameFolder) -> dict[str, Any]:
         "time_to_mitigate_s": now.time_to_mitigate_s,
         "time_to_resolve_s": now.time_to_resolve_s,
         "healed_by": now.healed_by,
+        "scaled": list(now.scaled),
         "relapses": now.relapses,
         "requests": {one.source: {"failed": one.bad, "total": one.total} for one in now.requests},
         "post_mortem": str(folder.post_mortem),
@@ -86,6 +88,8 @@ def summary(folder: GameFolder) -> dict[str, Any]:
 
 
 def _head(description: Description, now: Figures, running: bool) -> str:
+    met = [("Services", ", ".join(description.services)), ("Skills", "; ".join(description.skills))]
+    rows = "".join(f"| {name} | {_cell(text)} |\n" for name, text in met if text)
     fix = f" playing `{description.fix}`" if description.fix else ""
     variant = f", variant {description.variant}" if description.variant else ""
     verdict = "the game still runs" if running else f"**{now.verdict}**"
@@ -94,6 +98,7 @@ def _head(description: Description, now: Figures, running: bool) -> str:
         f"| | |\n|---|---|\n"
         f"| Verdict | {verdict} |\n"
         f"| Scenario | {_text(description.scenario)} ({_text(description.difficulty)}{_text(variant)}) |\n"
+        f"{rows}"
         f"| Started | {_clock(datetime.fromisoformat(description.started), day=True)} |\n"
         f"| Environment | {_text(description.environment)} |\n"
         f"| Responder | {_text(description.responder)}{fix} |"
@@ -110,6 +115,8 @@ def _healing(now: Figures) -> str:
         RESPONDER: "It was repaired: the responder had acted before users were served again.",
         ITSELF: "It healed by itself: when users were served again, the responder had changed nothing.",
     }.get(now.healed_by or "", "")
+    if healed and now.scaled:
+        healed += f" Auto scaling groups acted: {'; '.join(now.scaled)}."
     if not now.relapses:
         return healed
     times = "Once" if now.relapses == 1 else f"{now.relapses} times"

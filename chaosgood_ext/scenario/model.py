@@ -44,6 +44,8 @@ class Variant:
     name: str
     description: str
     activities: tuple[str, ...] = ()
+    heals: bool = False
+    """Whether the outage ends by itself, so that doing nothing is right."""
 
 
 @dataclass(frozen=True)
@@ -58,6 +60,8 @@ class Scenario:
     hints: tuple[str, ...]
     fixes: tuple[Play, ...]
     cheats: tuple[Play, ...] = ()
+    services: tuple[str, ...] = ()
+    skills: tuple[str, ...] = ()
     contributing_factors: tuple[str, ...] = ()
     irreversible: tuple[str, ...] = ()
     variants: tuple[Variant, ...] = ()

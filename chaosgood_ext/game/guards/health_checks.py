@@ -21,6 +21,12 @@ class HealthCheck:
     pace: tuple[int, int, int, int]
     """Interval and timeout in seconds, healthy and unhealthy threshold."""
 
+    @property
+    def patience_s(self) -> int:
+        """For about how many seconds a target that does not answer counts as healthy."""
+        interval_s, timeout_s, _, unhealthy_threshold = self.pace
+        return interval_s * (unhealthy_threshold - 1) + timeout_s
+
 
 Checks = Mapping[str, HealthCheck]
 """By the name of the target group."""
@@ -50,7 +56,7 @@ def look(scene: Scene, calm: Checks | None) -> Checks:
 
 
 def compare(calm: Checks, now: Checks) -> Finding:
-    """One that asks something else or takes more answers is wrong; another pace is loose."""
+    """One that asks something else or takes more answers is wrong; one that is more patient is loose."""
     wrong, loose = [], []
     for name, before in calm.items():
         after = now.get(name)
@@ -65,8 +71,11 @@ def compare(calm: Checks, now: Checks) -> Finding:
                 wrong.append(f"the health check of {name} asks {word} {new}, where it asked {old}")
         if not codes(after.matcher) <= codes(before.matcher):
             wrong.append(f"the health check of {name} takes {after.matcher} for healthy, not only {before.matcher}")
-        if before.pace != after.pace:
-            loose.append(f"the health check of {name} has another pace")
+        if after.patience_s > before.patience_s:
+            loose.append(
+                f"the health check of {name} takes {after.patience_s} s to find a target that does not answer, "
+                f"where it took {before.patience_s} s"
+            )
     return Finding(tuple(wrong), tuple(loose))
 
 

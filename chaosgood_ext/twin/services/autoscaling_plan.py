@@ -47,11 +47,13 @@ Step = Mark | Terminate | Launch
 
 
 def plan(group: Group) -> list[Step]:
-    """Return the next steps of a group; none when it is as it is wanted."""
+    """Return the next steps of a group; none when it is as it is wanted.
+
+    What one look finds unhealthy, the next one replaces.
+    """
     marks = [Mark(one.id, one.ailment) for one in group.members if _falls_ill(group, one)]
-    sick = {mark.id for mark in marks} | {one.id for one in group.members if not one.healthy}
     counted = [one for one in group.members if one.counted]
-    leaving = [one for one in counted if one.id in sick] if _replaces(group) else []
+    leaving = [one for one in counted if not one.healthy] if _replaces(group) else []
     staying = [one for one in counted if one not in leaving]
     steps: list[Step] = [*marks, *(Terminate(one.id, "unhealthy") for one in leaving)]
     settled = [one for one in staying if not (one.balancing and one.lifecycle == "Pending")]

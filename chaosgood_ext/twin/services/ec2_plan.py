@@ -29,7 +29,7 @@ class Pace:
     @classmethod
     def of_aws(cls, time_scale: float) -> Pace:
         """AWS's, divided by `time_scale`; status checks are "performed every minute" there."""
-        return cls(15 / time_scale, 30 / time_scale, 20 / time_scale, 120 / time_scale, 60 / time_scale)
+        return cls(15 / time_scale, 45 / time_scale, 20 / time_scale, 120 / time_scale, 60 / time_scale)
 
     def until_down_s(self, machine: Machine) -> float:
         """How long a machine takes to be off, once it is told to."""

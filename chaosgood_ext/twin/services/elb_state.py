@@ -130,12 +130,14 @@ def _group(state: State, group: FakeTargetGroup, time_scale: float) -> TargetGro
 def deregister_terminated(state: State) -> None:
     """Deregister instances that are terminated: "If you terminate an instance, it is deregistered".
 
+    One that is shutting down is a target still, and only its health checks can take it out.
+
     https://docs.aws.amazon.com/elasticloadbalancing/latest/application/target-group-register-targets.html
     """
     for group in state.elbv2.target_groups.values():
         for key in list(group.targets):
             instance = state.ec2.get_instance_by_id(str(key[0])) if str(key[0]).startswith("i-") else None
-            if instance is not None and instance.state in ("shutting-down", "terminated"):
+            if instance is not None and instance.state == "terminated":
                 del group.targets[key]
 
 

@@ -208,10 +208,11 @@ def test_what_is_no_cheat(module, calm, now):
     assert module.compare(calm, now).wrong == ()
 
 
-def test_another_pace_of_a_health_check_is_loose():
-    assert health_checks.compare(check(), check(pace=(300, 2, 2, 10))) == Finding(
-        loose=("the health check of web has another pace",)
-    )
+def test_a_more_patient_health_check_is_loose_and_a_stricter_one_is_not():
+    strict, patient = check(), check(pace=(300, 2, 2, 10))
+    told = "the health check of web takes 2702 s to find a target that does not answer, where it took 7 s"
+    assert health_checks.compare(strict, patient) == Finding(loose=(told,))
+    assert health_checks.compare(patient, strict) == Finding()
 
 
 def test_matchers_are_read_as_elb_does():
