@@ -35,8 +35,8 @@ format: .venv/.dev ## let ruff mend what it can
 	$(BIN)/ruff check --fix $(CODE)
 	$(BIN)/ruff format $(CODE)
 
-games: .venv/.dev ## play every fix and every cheat of sg-break, and doing nothing: each must get its verdict
-	$(BIN)/python -m benchmarks.games --at-once 2
+games: .venv/.dev ## play every fix and cheat of SCENARIO in each of its variants, and doing nothing: each must get its verdict
+	$(BIN)/python -m benchmarks.games --scenario $(SCENARIO) --at-once 2
 
 bench: .venv/.dev ## measure the figures of the performance table
 	$(BIN)/python -m benchmarks

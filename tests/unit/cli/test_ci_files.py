@@ -45,10 +45,19 @@ def test_the_local_hook_of_the_documentation_is_the_one_that_is_offered():
 def test_a_workflow_makes_what_there_is_to_make(workflow):
     jobs = yaml.safe_load(workflow.read_text())["jobs"]
     targets = re.findall(r"^([a-z-]+):.*##", (ROOT / "Makefile").read_text(), re.MULTILINE)
-    commands = [step["run"] for job in jobs.values() for step in job["steps"] if "run" in step]
-    made = [target for command in commands if command.startswith("make ") for target in command.split()[1:]]
+    commands = [
+        re.sub(r"\$\{\{ (.*?) \}\}", r"\1", step["run"])
+        for job in jobs.values()
+        for step in job["steps"]
+        if "run" in step
+    ]
+    words = [word for command in commands if command.startswith("make ") for word in shlex.split(command)[1:]]
+    made, settings = [word for word in words if "=" not in word], [word for word in words if "=" in word]
     assert made
     assert set(made) <= set(targets)
+    for scenario in re.findall(r"SCENARIO=(.*)", "\n".join(settings)):
+        played = jobs["play"]["strategy"]["matrix"]["scenario"] if "matrix.scenario" in scenario else [scenario]
+        assert all((ROOT / "experiments" / f"{name}.yaml").is_file() for name in played)
 
 
 def test_the_workflow_checks_experiments_as_it_says():

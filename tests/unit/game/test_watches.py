@@ -1,6 +1,6 @@
 import json
 import time
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -9,10 +9,19 @@ from chaosgood_ext.game.observations import Observations
 from chaosgood_ext.game.prometheus import Alertmanager, Prometheus
 from chaosgood_ext.game.sli import Source
 from chaosgood_ext.game.watcher import Watcher
-from chaosgood_ext.game.watches import PROBER_QUERY, TRAFFIC_QUERY, Alerts, AwsCalls, Sessions, UserExperience
+from chaosgood_ext.game.watches import (
+    PROBER_QUERY,
+    TRAFFIC_QUERY,
+    Alerts,
+    AwsCalls,
+    ScalingActivities,
+    Sessions,
+    UserExperience,
+)
 from chaosgood_ext.record.event import Kind
 from chaosgood_ext.record.folder import GameFolder
 from chaosgood_ext.record.log import read
+from chaosgood_ext.record.words import sentence
 from tests.fakes.http import Answer, serve
 from tests.fakes.waiting import eventually
 
@@ -109,7 +118,7 @@ def test_no_server_is_one_sentence():
 
 
 class FakeAws:
-    """Answers one paginated call with what the test says."""
+    """Answers one paginated call, or any other, with what the test says."""
 
     def __init__(self, outputs, pages):
         self.outputs = outputs
@@ -123,6 +132,9 @@ class FakeAws:
 
     def paginate(self, **_):
         return self.pages
+
+    def describe_scaling_activities(self, **asked):
+        return self.pages[asked["AutoScalingGroupName"]]
 
 
 @pytest.fixture
@@ -170,6 +182,37 @@ def test_commands_are_told_once_and_a_line_that_is_none_as_it_is(folder, outputs
         ("app-1", "ss -tn"),
         ("web-1", "garbage"),
     ]
+
+
+def activity(identifier, status, began=0, **more):
+    at = datetime(2026, 11, 4, 10, 15, tzinfo=UTC)
+    return {
+        "ActivityId": identifier, "Description": f"Launching {identifier}", "Cause": "c", "StatusCode": status,
+        "StartTime": at + timedelta(seconds=began), **more,
+    }  # fmt: skip
+
+
+def test_scaling_activities_are_told_once_when_they_are_over(folder, outputs):
+    began = datetime(2026, 11, 4, 10, 15, 0, 700000, tzinfo=UTC)
+    ended = began.replace(microsecond=0) + timedelta(seconds=9)
+    web = [
+        activity("runs", "InProgress", 8),
+        activity("new", "Successful", EndTime=ended),
+        activity("old", "Successful", -1),
+    ]
+    app = [activity("bad", "Failed", 2, StatusMessage="no template")]
+    groups = {
+        outputs.resources["web_auto_scaling_group_name"]: {"Activities": web},
+        outputs.resources["app_auto_scaling_group_name"]: {"Activities": app},
+    }
+    watch = ScalingActivities(FakeAws(outputs, groups), folder, began)
+    watch.look()
+    watch.look()
+    assert sorted(sentence(one) for one in told(folder, Kind.SCALED)) == [
+        "The auto scaling group app_auto_scaling_group_name-1 acts: Launching bad (Failed: no template)",
+        "The auto scaling group web_auto_scaling_group_name-1 acts: Launching new",
+    ]
+    assert ended in [one.time for one in told(folder, Kind.SCALED)]
 
 
 # The thread around them

@@ -48,6 +48,25 @@ def test_what_healed_by_itself_is_said_so(tmp_path):
     assert summary(folder)["healed_by"] == ITSELF
 
 
+def scaled(what, status="Successful"):
+    return {"group": "web", "description": what, "cause": "c", "status": status, "message": "m", "started": ""}
+
+
+def test_auto_scaling_is_named_where_it_healed_what_the_responder_did_not(tmp_path):
+    folder = healed(
+        tmp_path / "g",
+        (5, Kind.SCALED, "autoscaling", scaled("Launching early")),
+        (14, Kind.SCALED, "autoscaling", scaled("Launching i-1", "Failed")),
+        (19, Kind.SCALED, "autoscaling", scaled("Launching i-2")),
+        (40, Kind.SCALED, "autoscaling", scaled("Launching late")),
+    )
+    assert summary(folder)["scaled"] == ["web: Launching i-2"]
+    text = render(folder)
+    assert "It healed by itself" in text
+    assert "Auto scaling groups acted: web: Launching i-2." in text
+    assert headline(figures(folder))["healed by"].endswith("and web: Launching i-2")
+
+
 def test_what_was_not_healed_was_healed_by_nobody(tmp_path):
     assert figures(game_on_disk(tmp_path / "g", (1, Kind.GAME_STARTED, "game", {}))).healed_by is None
 

@@ -119,3 +119,9 @@ def test_strange_lines_in_a_record_are_left_out(tmp_path, noise):
     folder = resolved_game(tmp_path / "g")
     folder.events.write_text(noise + folder.events.read_text())
     assert figures(folder).time_to_detect_s == 7
+
+
+def test_the_services_and_skills_of_a_scenario_are_told(tmp_path):
+    told = render(game_on_disk(tmp_path / "g", services=["Amazon EC2", "Amazon RDS"], skills=["look twice"]))
+    assert "| Services | Amazon EC2, Amazon RDS |\n| Skills | look twice |" in told
+    assert "Services" not in render(game_on_disk(tmp_path / "h"))
