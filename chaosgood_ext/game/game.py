@@ -398,6 +398,8 @@ class Game:
         ):
             for one in sorted(those, key=lambda violation: violation.guard):
                 self.record(kind, {"guard": one.guard, "what": one.what}, subject=one.guard)
+        for name, why in sorted(set(now.unanswered) - set(before.unanswered)):
+            self.folder.log_line(f"the guard {name} gets no answer: {why}")
         for name, what in sorted(set(now.loose) - set(before.loose)):
             self.record(Kind.GUARD_LOOSE, {"guard": name, "what": what}, subject=name)
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from ipaddress import IPv4Network, IPv6Network, collapse_addresses, ip_network
 from typing import Any
 
-from chaosgood_ext.errors import BadInput
+from chaosgood_ext.errors import BadInput, EnvironmentUnavailable
 from chaosgood_ext.game.aws import answering
 from chaosgood_ext.game.guards.guard import Finding, Guard, Scene
 
@@ -122,7 +122,7 @@ def look(scene: Scene, calm: Reach | None) -> Reach:
         unknown=unknown | {f"the group {one} of another account" for one in found.foreign},
         homes=homes,
         inside=frozenset(map(ip_network, inside)),
-        tried=_try(scene, database["Endpoint"]["Address"], port),
+        tried=try_hosts(scene, database["Endpoint"]["Address"], port),
     )
 
 
@@ -183,14 +183,14 @@ def _listed(ec2: Any, prefix_lists: Iterable[str]) -> tuple[frozenset[Network], 
     return frozenset(networks), frozenset(unknown)
 
 
-def _try(scene: Scene, address: str, port: int) -> dict[str, bool]:
-    """Whether each host that must not reach the database does, all at once; a host that is not there is left out."""
+def try_hosts(scene: Scene, address: str, port: int) -> dict[str, bool]:
+    """Whether each host that must not reach the database does, all at once; one that is not there or dead is left out."""
     if scene.twin is None:
         return {}
     command = ["timeout", f"{_TRY_S:g}", "bash", "-c", f"</dev/tcp/{address}/{port}"]
     running = {}
     for host in TRIED_FROM:
-        with suppress(BadInput, OSError):
+        with suppress(BadInput, EnvironmentUnavailable, OSError):
             running[host] = subprocess.Popen(
                 scene.twin.argv_in(host, command, logged=False),
                 stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,

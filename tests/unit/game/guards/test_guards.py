@@ -5,7 +5,7 @@ from ipaddress import ip_network
 
 import pytest
 
-from chaosgood_ext.errors import EnvironmentUnavailable
+from chaosgood_ext.errors import BadInput, EnvironmentUnavailable
 from chaosgood_ext.game.guards import (
     alert_rules,
     capacity,
@@ -19,8 +19,8 @@ from chaosgood_ext.game.guards import (
     tiers,
 )
 from chaosgood_ext.game.guards.data import Books
-from chaosgood_ext.game.guards.database_reach import Reach, compare, merged, sources
-from chaosgood_ext.game.guards.guard import Finding, Guard, Violation
+from chaosgood_ext.game.guards.database_reach import Reach, compare, merged, sources, try_hosts
+from chaosgood_ext.game.guards.guard import Finding, Guard, Scene, Violation
 from chaosgood_ext.game.guards.health_checks import HealthCheck, codes
 from chaosgood_ext.game.guards.keeper import GUARDS, Keeper
 from chaosgood_ext.game.guards.meddling import Meddling
@@ -272,3 +272,15 @@ def test_a_guard_without_an_answer_hides_no_other_and_is_named():
 
 def test_guards_have_names_of_their_own():
     assert len({guard.name for guard in GUARDS}) == len(GUARDS) == 11
+
+
+def test_packets_are_not_tried_from_a_host_that_is_dead_or_gone():
+    class Twin:
+        def argv_in(self, host, command, *, logged):
+            if host == "web-1":
+                raise EnvironmentUnavailable("web-1 is not connected.")
+            if host == "workstation":
+                raise BadInput("There is no host workstation.")
+            return ["true"]
+
+    assert try_hosts(Scene(*[None] * 5, twin=Twin()), "10.0.30.4", 5432) == {"internet": True}
