@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import importlib
 import sys
-from pathlib import Path
 
 import click
 
-from benchmarks.figures import Figure, keep, publish, show
+from benchmarks.figures import PAGE, RESULTS, Figure, keep, publish, show
 
 GROUPS = ("help", "check", "set_up", "twin", "api", "request", "game")
-RESULTS = Path(__file__).parent / "results.json"
-PAGE = Path(__file__).parents[1] / "docs" / "explanation" / "performance.md"
 
 
 @click.command()

@@ -20,6 +20,9 @@ from chaosgood_ext.cli.common import table
 
 Progress = Callable[[str], None]
 
+RESULTS = Path(__file__).parent / "results.json"
+PAGE = Path(__file__).parents[1] / "docs" / "explanation" / "performance.md"
+
 
 @dataclass(frozen=True)
 class Figure:

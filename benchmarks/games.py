@@ -23,7 +23,7 @@ from typing import Any
 import click
 import psutil
 
-from benchmarks.figures import Figure, keep, publish, show
+from benchmarks.figures import PAGE, RESULTS, Figure, keep, publish, show
 from benchmarks.twin import proportional_kib
 from chaosgood_ext.record.event import Kind
 from chaosgood_ext.record.folder import GameFolder
@@ -35,8 +35,6 @@ from chaosgood_ext.scenario.variants import only
 
 SCENARIOS = Path(__file__).resolve().parents[1] / "experiments"
 DEFAULT = "sg-break"
-RESULTS = Path(__file__).parent / "results.json"
-PAGE = Path(__file__).parents[1] / "docs" / "explanation" / "performance.md"
 GAMES = Path(__file__).parent / "games.jsonl"
 NOTHING = "nothing"
 _NOTHING_LIMIT_S = 30

@@ -14,7 +14,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,7 +22,7 @@ from pathlib import Path
 import click
 import psutil
 
-from benchmarks.figures import Progress
+from benchmarks.figures import PAGE, RESULTS, Figure, Progress, keep, publish
 from chaosgood_ext.cli.common import table
 from chaosgood_ext.game.phases import Phase
 from chaosgood_ext.game.resetting import look
@@ -231,11 +231,20 @@ def _said(kill: Kill) -> str:
     return f"{kill.aimed_at} + {kill.after_s:.2f} s: {where}, {kill.open_faults} open, {left}"
 
 
+def figure(campaigns: Sequence[Sequence[Kill]], seeds: Sequence[int]) -> Figure:
+    """What was left after each campaign, and how much was open when its games were killed."""
+    games, opened = sum(map(len, campaigns)), sum(kill.open_faults for kills in campaigns for kill in kills)
+    left = tuple(float(sum(len(kill.left) for kill in kills)) for kills in campaigns)
+    note = f"of {games} games, with {opened} faults open when they died; seeds {', '.join(map(str, seeds))}"
+    return Figure("left after chaos recover, games killed at random moments", "", left, reach=0, note=note)
+
+
 @click.command()
 @click.option("--kills", default=200, show_default=True, help="How many games are killed.")
 @click.option("--seed", type=int, help="Repeats a campaign; default: drawn, and printed.")
+@click.option("--keep", "kept", is_flag=True, help="Add the figure to results.json.")
 @click.option("--victim", default="game", type=click.Choice(sorted(VICTIMS)), help="Who is killed.")
-def main(kills: int, seed: int | None, victim: str) -> None:
+def main(kills: int, seed: int | None, kept: bool, victim: str) -> None:
     """Kill games, recover, and print what was left: by phase, and in all."""
     seed = seed if seed is not None else random.SystemRandom().randrange(10**6)
     print(f"seed {seed}", flush=True)
@@ -249,6 +258,10 @@ def main(kills: int, seed: int | None, victim: str) -> None:
     print(table(("phase", "games", "killed alive", "faults open then", "left after recover"), rows))
     left = sum(len(kill.left) for kill in done)
     print(f"seed {seed}: {left} left after {len(done)} games")
+    if kept:
+        found = figure([done], [seed])
+        keep(RESULTS, [found])
+        publish(PAGE, RESULTS)
     sys.exit(1 if left else 0)
 
 

@@ -188,16 +188,22 @@ class ScalingActivities:
 
 @dataclass
 class Sessions:
-    """What was typed in shells on the hosts, from the log group of sessions."""
+    """What was typed in shells on the hosts, from the log group of sessions.
+
+    Of a command on the responder's workstation it is said so: from there, nothing is changed but by the AWS API.
+    """
 
     aws: Aws
     folder: GameFolder
     since: datetime
     _told: set[str] = field(default_factory=set)
+    _workstations: frozenset[str] | None = None
 
     def look(self) -> None:
         """Note the commands that were not noted yet."""
         start = max(self.since, datetime.now(UTC) - _LATENESS[self.aws.outputs.kind])
+        if self._workstations is None:
+            self._workstations = self._look_up_workstations()
         with answering("Reading the log of sessions"):
             pages = (
                 self.aws.client("logs")
@@ -221,7 +227,19 @@ class Sessions:
         except (ValueError, KeyError, TypeError):
             at = datetime.fromtimestamp(event["timestamp"] / 1000, UTC)
             data = {"host": event.get("logStreamName", ""), "session": None, "command": event["message"]}
-        self.folder.record.append(Kind.COMMAND, data, teller="sessions", subject=str(data["host"]), time=at)
+        host = str(data["host"])
+        data["workstation"] = host.partition(".")[0] in (self._workstations or ())
+        self.folder.record.append(Kind.COMMAND, data, teller="sessions", subject=host, time=at)
+
+    def _look_up_workstations(self) -> frozenset[str]:
+        """The names that these hosts give themselves."""
+        own = [{"Name": "instance.group-id", "Values": [self.aws.outputs.resources["workstation_security_group_id"]]}]
+        with answering("Looking up the workstation"):
+            reservations = self.aws.client("ec2").describe_instances(Filters=own)["Reservations"]
+        instances = [one for reservation in reservations for one in reservation["Instances"]]
+        return frozenset(
+            f"ip-{one['PrivateIpAddress'].replace('.', '-')}" for one in instances if one.get("PrivateIpAddress")
+        )
 
 
 def _role(detail: Mapping[str, Any]) -> str:

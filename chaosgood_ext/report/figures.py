@@ -157,9 +157,12 @@ def _is_lost(events: Iterable[Event]) -> bool:
 
 
 def _changes(event: Event) -> bool:
-    """Whether it is the responder's and may have changed something; nobody can say what a command does."""
+    """Whether it is the responder's and may have changed something.
+
+    Nobody can say what a command does on a host; one on the workstation changes nothing but by AWS calls.
+    """
     if event.type == Kind.COMMAND:
-        return True
+        return not event.data.get("workstation")
     data = event.data
     return event.type == Kind.AWS_CALL and data["who"] == "player" and not (data["read_only"] or data["error"])
 

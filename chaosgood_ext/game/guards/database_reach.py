@@ -184,7 +184,7 @@ def _listed(ec2: Any, prefix_lists: Iterable[str]) -> tuple[frozenset[Network], 
 
 
 def try_hosts(scene: Scene, address: str, port: int) -> dict[str, bool]:
-    """Whether each host that must not reach the database does, all at once; one that is not there or dead is left out."""
+    """Whether each host that must not reach the database does, all at once; one that is gone or dead is left out."""
     if scene.twin is None:
         return {}
     command = ["timeout", f"{_TRY_S:g}", "bash", "-c", f"</dev/tcp/{address}/{port}"]

@@ -133,6 +133,10 @@ class FakeAws:
     def paginate(self, **_):
         return self.pages
 
+    def describe_instances(self, **asked):
+        assert asked["Filters"] == [{"Name": "instance.group-id", "Values": ["workstation_security_group_id-1"]}]
+        return {"Reservations": [{"Instances": [{"PrivateIpAddress": "10.0.42.4"}, {}]}]}
+
     def describe_scaling_activities(self, **asked):
         return self.pages[asked["AutoScalingGroupName"]]
 
@@ -174,13 +178,15 @@ def test_commands_are_told_once_and_a_line_that_is_none_as_it_is(folder, outputs
     pages = [{"events": [
         {"eventId": "1", "message": json.dumps(line), "timestamp": 0, "logStreamName": "s"},
         {"eventId": "2", "message": "garbage", "timestamp": 1000, "logStreamName": "web-1"},
+        {"eventId": "3", "message": json.dumps({**line, "host": "ip-10-0-42-4"}), "timestamp": 1000},
     ]}]  # fmt: skip
     watch = Sessions(FakeAws(outputs, pages), folder, datetime.now(UTC))
     watch.look()
     watch.look()
-    assert [(one.data["host"], one.data["command"]) for one in told(folder, Kind.COMMAND)] == [
-        ("app-1", "ss -tn"),
-        ("web-1", "garbage"),
+    assert [(one.data["host"], one.data["command"], one.data["workstation"]) for one in told(folder, Kind.COMMAND)] == [
+        ("app-1", "ss -tn", False),
+        ("web-1", "garbage", False),
+        ("ip-10-0-42-4", "ss -tn", True),
     ]
 
 

@@ -28,6 +28,7 @@ COMMAND = {"host": "app-1", "session": 1, "command": "x"}
         ((8, Kind.AWS_CALL, "cloudtrail", call("Authorize", read_only=False)), RESPONDER),
         ((22, Kind.AWS_CALL, "cloudtrail", call("Authorize", read_only=False)), RESPONDER),
         ((15, Kind.COMMAND, "sessions", COMMAND), RESPONDER),
+        ((15, Kind.COMMAND, "sessions", {**COMMAND, "workstation": True}), ITSELF),
         ((15, Kind.AWS_CALL, "cloudtrail", call("Describe", read_only=True)), ITSELF),
         ((15, Kind.AWS_CALL, "cloudtrail", call("Authorize", read_only=False, error="Denied")), ITSELF),
         ((15, Kind.AWS_CALL, "cloudtrail", call("Revoke", read_only=False, who="injector")), ITSELF),

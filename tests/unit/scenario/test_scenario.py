@@ -6,6 +6,7 @@ import yaml
 from chaosgood_ext.errors import BadInput, ScenarioError
 from chaosgood_ext.scenario.load import load
 from chaosgood_ext.scenario.model import parse, problems
+from chaosgood_ext.scenario.variants import only
 
 EXPERIMENTS = Path(__file__).parents[3] / "experiments"
 
@@ -36,6 +37,19 @@ def test_sg_break_has_four_fixes_and_hints_from_gentle_to_explicit():
     assert [fix.name for fix in scenario.fixes] == ["rule-by-group", "rule-by-cidr", "rule-by-address", "another-group"]
     assert "authorize-security-group-ingress" in scenario.hints[-1]
     assert "security" not in scenario.hints[0]
+
+
+def test_instance_crash_has_four_variants_and_something_to_do_and_not_to_do_in_each():
+    _, scenario = load(EXPERIMENTS / "instance-crash.yaml")
+    assert [one.name for one in scenario.variants] == ["hardware", "terminated", "hung", "container-instance"]
+    assert [one.name for one in scenario.variants if one.heals] == ["terminated"]
+    for variant in scenario.variants:
+        own = only(scenario, variant)
+        assert own.fixes
+        assert own.cheats
+    assert len(scenario.hints) == 3
+    assert scenario.services
+    assert scenario.skills
 
 
 def test_the_first_fix_is_the_default_and_an_unknown_one_lists_them():
