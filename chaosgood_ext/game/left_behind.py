@@ -21,6 +21,8 @@ from chaosgood_ext.record.folder import GameFolder, announced, games_folder
 GONE_WITH_TWIN = "gone with the twin"
 
 Reach = Callable[[Place], Clients | None]
+_OR = ", or another `chaos recover` has it in hand"
+"""Whoever plays a game and whoever recovers it hold the same lock."""
 
 
 @dataclass(frozen=True)
@@ -97,7 +99,9 @@ def _held(name: str | None) -> Iterator[list[Dead]]:
             lock = _lock(folder)
             if lock is None:
                 if name is not None:
-                    raise BadInput(f"The game {folder.name} is still being played.", "End it first: Ctrl-C undoes all.")
+                    raise BadInput(
+                        f"The game {folder.name} is still being played{_OR}.", "End it first: Ctrl-C undoes all."
+                    )
                 continue
             game = Dead(folder, read(folder.undo), _ended(folder), lock)
             if game.undo.open or not game.ended:
@@ -160,7 +164,7 @@ def _refuse_while_playing(dead: list[Dead], name: str | None) -> None:
         if environment in concerned or (nothing_else and folder.path.parent == games_folder()):
             where = f" in {environment}" if environment else ""
             raise BadInput(
-                f"The game {folder.name} is still being played{where}, so nothing is undone.",
+                f"The game {folder.name} is still being played{where}{_OR}, so nothing is undone.",
                 "End it first (Ctrl-C in its terminal undoes its faults), then recover.",
             )
 
