@@ -10,14 +10,13 @@ from datetime import UTC, datetime
 from typing import Any
 
 from chaosgood_ext.environment.find import Environment, find
-from chaosgood_ext.errors import ChaosGoodError, EnvironmentUnavailable, GameError
-from chaosgood_ext.game import inverses
+from chaosgood_ext.errors import ChaosGoodError, GameError
 from chaosgood_ext.game.action import Acted, Action
 from chaosgood_ext.game.aws import Aws
 from chaosgood_ext.game.ending import Ending
-from chaosgood_ext.game.guards.guard import Check, Scene
-from chaosgood_ext.game.guards.keeper import Keeper
-from chaosgood_ext.game.guards.meddling import Meddling
+from chaosgood_ext.game.faults import Faults
+from chaosgood_ext.game.guarding import Guarding
+from chaosgood_ext.game.guards.guard import Scene
 from chaosgood_ext.game.lookout import Lookout
 from chaosgood_ext.game.observations import Observations
 from chaosgood_ext.game.phases import INTERRUPTIBLE, Phase
@@ -41,7 +40,6 @@ _STEP_S = 0.2
 _STEADY_PATIENCE_S = 20.0
 _CALM_PATIENCE_S = 30.0
 _GUARDS_EVERY_S = 2.0
-_GUARDS_PATIENCE_S = 20.0
 
 
 class Game:
@@ -68,15 +66,11 @@ class Game:
         self.stage = Stage(terminal, configured(), self.note)
         self.ending = Ending(self.note)
         self._rates: Mapping[Any, float] = {}
-        self._fault_began: float | None = None
-        self._fault_at: float | None = None
+        self._faults = Faults(scenario.irreversible)
+        self._guarding = Guarding(lambda kind, data, subject: self.record(kind, data, subject=subject), folder.log_line)
         self._acted = False
         self._paged: Alert | None = None
-        self._open_fault = ""
-        self._calm_ahead = False
         self._load_lost: Callable[[], str] = lambda: ""
-        self._meddling = Meddling()
-        self._keeper: Keeper | None = None
         self._mutex = threading.RLock()
         self._describe()
         self._follower = Follower(folder.events, [self.stage.narrate, self._hear])
@@ -139,8 +133,7 @@ class Game:
         deadline = time.monotonic() + _STEADY_PATIENCE_S
         while not holds() and time.monotonic() < deadline:
             self._require_environment()
-            if self.over.wait(_STEP_S):
-                raise GameError(self.reason)
+            self._pause()
             self._show(None)
 
     def steady_state(self, *, met: bool, before: bool, why: str) -> None:
@@ -170,12 +163,12 @@ class Game:
                 "Look at the load's log in the game folder, and whether the machine is busy otherwise.",
             )
         self._rates = rates(self.seen.since(time.time() - duration_s), duration_s)
-        self._set_guards()
-        self._calm_ahead = False
+        self._guarding.begin(self._scene(), self._pause)
+        self._faults.calm_ahead = False
 
     def expect_calm(self) -> None:
         """The method keeps calm: what it breaks before that is how somebody left things, and hurts nobody yet."""
-        self._calm_ahead = True
+        self._faults.calm_ahead = True
 
     def follow_load(self, lost: Callable[[], str]) -> None:
         """Ask `lost` whether the load is still offered: it says in a clause how somebody ended it, or nothing."""
@@ -189,19 +182,9 @@ class Game:
         """
         assert self.ending.aws is not None
         assert self.ending.undo is not None
-        irreversible = action.name in self.scenario.irreversible
-        if not (irreversible or action.module):
-            raise inverses.unknown(action.called)
-        inverse = None
-        if not irreversible:
-            inverse = inverses.plan(action.module, action.func, action.arguments, self.ending.aws)
-        if inverse is not None:
-            self.ending.undo.open(action.name, inverse)
-        elif not irreversible:
+        if not self._faults.prepare(action, self.ending.undo, self.ending.aws):
             return
-        self._open_fault = action.name
-        if not self._calm_ahead:
-            self._fault_began = time.time()
+        if not self._faults.calm_ahead:
             self.enter(Phase.FAULT)
         self.record(Kind.FAULT_STARTED, {"fault": action.name}, subject=action.name)
 
@@ -210,29 +193,24 @@ class Game:
 
         Raises :class:`GameError` for one that has failed.
         """
-        if action.name != self._open_fault:
+        told = self._faults.acted(action, acted)
+        if told is None:
             return
-        if acted.failure:
-            raise GameError(f"“{action.name}” failed: {acted.failure}.")
-        data = {"fault": action.name, "action": action.called, "arguments": dict(action.arguments)}
-        if self._calm_ahead:
-            self.record(Kind.FAULT_PREPARED, data, subject=action.name, time=acted.at)
-            return
-        self._fault_at = acted.at.timestamp()
-        self.record(Kind.FAULT_INJECTED, data, subject=action.name, time=acted.at)
-        self.enter(Phase.OUTAGE)
+        kind = Kind.FAULT_PREPARED if self._faults.calm_ahead else Kind.FAULT_INJECTED
+        self.record(kind, told, subject=action.name, time=acted.at)
+        if not self._faults.calm_ahead:
+            self.enter(Phase.OUTAGE)
 
     def await_recovery(self) -> Ruling:
         """Wait until the referee has decided; the ruling is on the record when this returns.
 
         Raises :class:`GameError` when nothing was broken, or when the game was ended by somebody else.
         """
-        if self._fault_at is None or self._fault_began is None:
+        if self._faults.began is None or self._faults.injected is None:
             raise GameError("There is no fault to recover from.", "Break something first.")
         description = self.description
         rules = Rules(description.hold_window_s, description.objective, rates=self._rates)
-        # A fault can hurt before the action that causes it has returned.
-        recovery = Recovery(rules, self._fault_began, description.time_limit_s)
+        recovery = Recovery(rules, self._faults.began, description.time_limit_s)
         checked = 0.0
         while not self.over.is_set():
             self._require_environment()
@@ -240,7 +218,8 @@ class Game:
             decided = ruling is not None and ruling.verdict in (Verdict.RESOLVED, Verdict.REJECTED)
             if decided or time.monotonic() - checked > _GUARDS_EVERY_S:
                 # A verdict rests on a look of its own, not on one that is two seconds old.
-                self._check_guards(served=recovery.judgement.state is not State.OUTAGE)
+                served = recovery.judgement.state is not State.OUTAGE
+                self.seen.check = self._guarding.check(self.seen.check, served=served)
                 checked = time.monotonic()
                 ruling = recovery.step(self._situation())
             if ruling is not None and not (ruling.verdict is Verdict.RESOLVED and self._responder_is_at_work()):
@@ -318,7 +297,7 @@ class Game:
         self.stage.terminal.line(f"… {what}", "dim")
 
     def _hear(self, event: Event) -> None:
-        self._meddling.hear(event)
+        self._guarding.hear(event)
         if event.type == Kind.AWS_CALL and event.data["who"] == "player":
             self._acted = self._acted or not (event.data["read_only"] or event.data["error"])
 
@@ -328,8 +307,7 @@ class Game:
         start = time.time()
         while (now := time.time()) < start + patience_s:
             self._require_environment()
-            if self.over.wait(_STEP_S):
-                raise GameError(self.reason)
+            self._pause()
             if lost := self._load_lost():
                 raise GameError(f"There are no users any more: {lost}, so nothing was broken.", "Play again.")
             window = self.seen.since(now - duration_s)
@@ -339,72 +317,37 @@ class Game:
             self._show(None)
         return False
 
+    def _pause(self) -> None:
+        if self.over.wait(_STEP_S):
+            raise GameError(self.reason)
+
     def _require_environment(self) -> None:
         twin = self.ending.environment.twin if self.ending.environment is not None else None
         if twin is not None and not twin.is_alive():
             self.give_up(f"The twin {twin.name} went away in the middle of the game. Play again to boot a new one.")
 
     def _situation(self) -> Situation:
-        assert self._fault_began is not None
+        assert self._faults.began is not None
         assert self.ending.lookout is not None
         return Situation(
-            time.time(), self.seen.since(self._fault_began), self.seen.pages_firing, self.seen.check,
+            time.time(), self.seen.since(self._faults.began), self.seen.pages_firing, self.seen.check,
             self.ending.lookout.silent_s, self._acted,
         )  # fmt: skip
 
-    def _set_guards(self) -> None:
-        """Let the guards see the calm; one that gets no answer is asked again for a while."""
+    def _scene(self) -> Scene:
         environment, aws = self.ending.environment, self.ending.aws
         assert environment is not None
         assert aws is not None
         urls = {name: url.url for name, url in environment.outputs.urls.items()}
-        scene = Scene(
+        return Scene(
             aws, environment.outputs,
             Http("The application", urls["application"]), Prometheus("Prometheus", urls["prometheus"]),
             Alertmanager("Alertmanager", urls["alertmanager"]), environment.twin,
-            self._load_lost, lambda: self._meddling.seen,
+            self._load_lost, self._guarding.meddled,
         )  # fmt: skip
-        deadline = time.monotonic() + _GUARDS_PATIENCE_S
-        while True:
-            try:
-                self._meddling.watch(scene)
-                self._keeper = Keeper(scene)
-                break
-            except EnvironmentUnavailable as silence:
-                if time.monotonic() > deadline:
-                    raise GameError(f"A guard cannot see what it has to guard: {silence}") from silence
-            if self.over.wait(_STEP_S):
-                raise GameError(self.reason)
-        for guard in self._keeper.guards:
-            data = {"guard": guard.name, "promise": guard.promise, "how": guard.how(scene)}
-            self.record(Kind.GUARD_SET, data, subject=guard.name)
-
-    def _check_guards(self, *, served: bool) -> None:
-        if self._keeper is None:
-            return
-        before, now = self.seen.check, self._keeper.check(served=served)
-        if not served:
-            # What could not be asked while users were hurt still stands as it was seen last.
-            asked = {guard.name for guard in self._keeper.guards if not guard.only_when_served}
-            kept = tuple(one for one in before.violations if one.guard not in asked)
-            now = Check((*now.violations, *kept), now.loose, now.unanswered)
-        self.seen.check = now
-        for kind, those in (
-            (Kind.GUARD_VIOLATED, set(now.violations) - set(before.violations)),
-            (
-                Kind.GUARD_HELD,
-                {one for one in before.violations if one.guard not in {two.guard for two in now.violations}},
-            ),
-        ):
-            for one in sorted(those, key=lambda violation: violation.guard):
-                self.record(kind, {"guard": one.guard, "what": one.what}, subject=one.guard)
-        for name, why in sorted(set(now.unanswered) - set(before.unanswered)):
-            self.folder.log_line(f"the guard {name} gets no answer: {why}")
-        for name, what in sorted(set(now.loose) - set(before.loose)):
-            self.record(Kind.GUARD_LOOSE, {"guard": name, "what": what}, subject=name)
 
     def _alerted(self, alert: Alert) -> None:
-        if self._fault_began is None or self._paged is not None:
+        if self._faults.began is None or self._paged is not None:
             return
         self._paged = alert
         summary = alert.annotations.get("summary", alert.name)
@@ -429,8 +372,8 @@ class Game:
         recent = self.seen.since(time.time() - 3)
         total, bad = sum(one.total for one in recent), sum(one.bad for one in recent)
         parts = [str(self.phase), f"{total / 3:.0f} requests/s", f"{bad / total:.0%} fail" if total else "no requests"]
-        if self._fault_at is not None:
-            parts.insert(1, duration(time.time() - self._fault_at))
+        if self._faults.injected is not None:
+            parts.insert(1, duration(time.time() - self._faults.injected))
         if self.seen.pages_firing:
             parts.append("alert fires")
         if recovery is not None and recovery.judgement.state is State.HOLDING:

@@ -13,7 +13,10 @@ from chaosgood_ext.game.sli import Interval, Source
 _IMPACT_GAP_S = 5
 """Two bad seconds of one source, with none between them that was good, are an impact; one is noise."""
 _OUTAGE_S = 4.0
-"""How long after the last bad second users still count as hurt: where half of the requests fail, luck lasts for two."""
+"""How long after the last bad second users still count as hurt: where half of the requests fail, luck lasts for two.
+
+At most half of the hold window, so that a recovery is seen before it counts.
+"""
 
 
 class Verdict(StrEnum):
@@ -88,7 +91,7 @@ def judge(
     last_bad = max((one.end for one in since if one.bad and bad[one.source].get(_second(one))), default=impact)
     silent = tuple(f"no {source}" for source in Source if not _present(since, source, rules, now=now))
     held = now - last_bad
-    if held <= _OUTAGE_S:
+    if held <= min(_OUTAGE_S, rules.hold_window_s / 2):
         return Judgement(State.OUTAGE, impact, last_bad, silent)
     left = rules.hold_window_s - held
     waiting = (*silent, *_more(left), *(["the alert still fires"] if alert_firing else []))
