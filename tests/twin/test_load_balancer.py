@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -200,6 +201,22 @@ def test_a_healthy_target_gets_requests_with_the_headers_of_an_alb(lab: Lab) -> 
     assert re.search(r"x-amzn-trace-id: root=1-[0-9a-f]+-[0-9a-f]{24}", asked)
     assert f"host: {lab.address}" in asked
     assert "server: misbehave" in answer.lower()
+
+
+def test_a_request_that_cannot_be_read_gets_the_load_balancers_own_answer(lab: Lab) -> None:
+    lab.program(9001)
+    lab.group(9001)
+    lab.until(200)
+    for request, status in {
+        r"GET / HTTP/1.1\r\n\r\n": "400 Bad Request",
+        r"NO REQUEST\r\n\r\n": "400 Bad Request",
+        r"GET / HTTP/9.9\r\nHost: shop\r\n\r\n": "505 HTTP Version Not Supported",
+    }.items():
+        ask = f"exec 3<>/dev/tcp/{lab.address}/80; printf '{request}' >&3; timeout 5 cat <&3"
+        answer = lab.on("internet", f"bash -c {shlex.quote(ask)}").stdout
+        assert answer.startswith(f"HTTP/1.1 {status}"), answer
+        assert "Server: awselb/2.0" in answer
+        assert f"<center><h1>{status}</h1></center>" in answer
 
 
 def test_a_target_that_refuses_gives_502(lab: Lab) -> None:

@@ -39,7 +39,10 @@ _TITLES = {
     502: "Bad Gateway",
     503: "Service Temporarily Unavailable",
     504: "Gateway Time-out",
+    505: "HTTP Version Not Supported",
 }
+_UNREAD = (400, 414, 505)
+"""What answers a request that could not be read: nginx leads none without a URI to a named location."""
 _OWN_HEADER = "            more_set_headers 'Server: awselb/2.0';"
 
 _HEAD = """\
@@ -139,7 +142,7 @@ def _server(balancer: LoadBalancer, listener: Listener, routes: Mapping[str, Seq
     return [
         "    server {",
         f"        listen {listener.port} default_server backlog=1024;",
-        *(f"        error_page {code} @own{code};" for code in _TITLES),
+        *(f"        error_page {code} {_place(code)};" for code in _TITLES),
         *locations(listener, lambda action, arn: _action(balancer, action, arn, routes)),
         *(line for code, title in _TITLES.items() for line in _own_answer(code, title)),
         "    }",
@@ -170,7 +173,14 @@ def _own_answer(code: int, title: str) -> list[str]:
         f"<html>\r\n<head><title>{heading}</title></head>\r\n<body>\r\n"
         f"<center><h1>{heading}</h1></center>\r\n</body>\r\n</html>\r\n"
     )
-    return [f"        location @own{code} {{", *_answer(code, "text/html", body), "        }"]
+    begin = f"        location {_place(code)} {{"
+    if code in _UNREAD:
+        begin = f"        location = {_place(code)} {{\n            internal;"
+    return [begin, *_answer(code, "text/html", body), "        }"]
+
+
+def _place(code: int) -> str:
+    return f"/.own-answer-{code}" if code in _UNREAD else f"@own{code}"
 
 
 def _answer(status: int, content_type: str, body: str) -> list[str]:
