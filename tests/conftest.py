@@ -14,7 +14,9 @@ SHARED = ("programs", "images", "terraform")
 """What is fetched or made once for all; whoever makes it keeps others out meanwhile."""
 ON_INSTANCES = ("test_aws_ec2", "test_aws_scaling", "test_faults", "test_instances")
 """They crash, replace and add instances, on a twin of their own: others expect those that there were."""
-WHOLE_GAMES = ("test_author_a_scenario", "test_cheats", "test_docs", "test_instance_crash", "test_left_behind")
+WHOLE_GAMES = (
+    "test_author_a_scenario", "test_cheats", "test_dashboards", "test_docs", "test_instance_crash", "test_left_behind",
+)  # fmt: skip
 
 
 @pytest.hookimpl(tryfirst=True)
