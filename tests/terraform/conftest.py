@@ -26,7 +26,9 @@ ROOT = Path(__file__).parents[2]
 CONFIGURATION = ROOT / "terraform"
 BINDINGS = "@cdktf/provider-aws"
 BINDINGS_VERSION = "21.22.1"
-"""The last one that was published; made from version 6.25.0 of the provider."""
+"""The last one that was published."""
+PROVIDER_VERSION = "6.25"
+"""The provider that it was made from, and so the oldest one whose arguments are known to be those that are used."""
 
 _BLOCK = re.compile(r'^\s*(resource|data) "(aws_\w+)"', re.MULTILINE)
 _STUB = Path(__file__).parent / "stub"
@@ -102,11 +104,14 @@ def provider() -> Path:
     for path in CONFIGURATION.rglob("*.tf"):
         for mode, kind in _BLOCK.findall(path.read_text()):
             used[mode].add(kind)
-    made_by = [BINDINGS_VERSION, sys.executable, (_STUB / "schema.py").read_text(), (_STUB / "provider.py").read_text()]
+    # Its own path is in it, and the one by which a run of the tests knows the cache is gone some runs later.
+    home = (cache.folder() / "terraform").resolve()
+    sources = [(_STUB / name).read_text() for name in ("schema.py", "provider.py")]
+    made_by = [str(home), BINDINGS_VERSION, sys.executable, *sources]
     key = hashlib.sha256(json.dumps([sorted(used["resource"]), sorted(used["data"]), made_by]).encode()).hexdigest()[
         :16
     ]
-    folder = cache.folder() / "terraform" / f"stand-in-for-tests-{key}"
+    folder = home / f"stand-in-for-tests-{key}"
     if not folder.is_dir():
         folder.parent.mkdir(parents=True, exist_ok=True)
         work = Path(tempfile.mkdtemp(dir=folder.parent))
