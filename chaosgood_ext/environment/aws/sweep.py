@@ -67,6 +67,7 @@ class Sweeper:
 
         Hosts, databases and load balancers first, then volumes and security groups.
         """
+        self._let_the_player_in()
         for vpc in self.vpcs():
             self._empty_groups()
             self._terminate(vpc)
@@ -93,6 +94,20 @@ class Sweeper:
             for prefix in (f"/{self.game}/", f"/aws/rds/instance/{self.game}/")
             for group in logs.describe_log_groups(logGroupNamePrefix=prefix)["logGroups"]
         ]
+
+    def _let_the_player_in(self) -> None:
+        """Detach what the budget's action attached: IAM deletes neither a role nor a policy that is attached.
+
+        https://docs.aws.amazon.com/IAM/latest/APIReference/API_DeletePolicy.html
+        """
+        iam, name = self._client("iam"), f"{self.game}-lockout"
+        for page in iam.get_paginator("list_policies").paginate(Scope="Local", OnlyAttached=True):
+            for policy in page["Policies"]:
+                if policy["PolicyName"] != name:
+                    continue
+                for role in iam.list_entities_for_policy(PolicyArn=policy["Arn"])["PolicyRoles"]:
+                    iam.detach_role_policy(RoleName=role["RoleName"], PolicyArn=policy["Arn"])
+                    self.on_progress(f"detached {name} from {role['RoleName']}: its budget was spent")
 
     def _empty_groups(self) -> None:
         autoscaling = self._client("autoscaling")

@@ -71,6 +71,13 @@ class FakeTerraform:
                 raise TerraformFailed(
                     "destroy", f"api error DependencyViolation: The vpc '{self.vpc}' has dependencies"
                 )
+        iam = boto3.client("iam", region_name="us-east-1")
+        for policy in iam.list_policies(Scope="Local")["Policies"]:
+            if policy["AttachmentCount"]:  # moto would delete it nevertheless
+                raise TerraformFailed(
+                    "destroy", "api error DeleteConflict: Cannot delete a policy attached to entities."
+                )
+            iam.delete_policy(PolicyArn=policy["Arn"])
         if self.vpc:
             ec2.delete_vpc(VpcId=self.vpc)
 
@@ -197,6 +204,21 @@ def test_down_deletes_what_players_made_when_terraform_trips_over_it(tmp_path: P
     (host,) = ec2.describe_instances(InstanceIds=[made])["Reservations"][0]["Instances"]
     assert host["State"]["Name"] == "terminated"
     assert Sweeper(boto3.Session(), "us-east-1", "chaosgood").vpcs() == []
+
+
+def test_down_lets_a_player_in_whom_the_budget_locked_out(tmp_path: Path) -> None:
+    terraform = FakeTerraform()
+    where = site(tmp_path, terraform)
+    up(where)
+    iam = boto3.client("iam", region_name="us-east-1")
+    statement = {"Effect": "Deny", "Action": "*", "Resource": "*"}
+    document = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+    iam.create_role(RoleName="chaosgood-player", AssumeRolePolicyDocument=document)
+    lockout = iam.create_policy(PolicyName="chaosgood-lockout", PolicyDocument=document)["Policy"]["Arn"]
+    iam.attach_role_policy(RoleName="chaosgood-player", PolicyArn=lockout)
+    assert building.take_down(where) == []
+    assert terraform.done.count("destroy") == 2
+    assert iam.list_attached_role_policies(RoleName="chaosgood-player")["AttachedPolicies"] == []
 
 
 @pytest.mark.parametrize("step", ["init", "destroy"])
