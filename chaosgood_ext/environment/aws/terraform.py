@@ -42,12 +42,12 @@ _REASONS: tuple[tuple[str, str, str], ...] = (
         "Use the credentials of the account in terraform/aws.toml.",
     ),
     (
-        r"VcpuLimitExceeded|LimitExceeded|QuotaExceeded|Quota exceeded|TooMany\w+|maximum number of",
+        r"VcpuLimitExceeded|current vCPU limit|LimitExceeded|QuotaExceeded|Quota exceeded|TooMany\w+|maximum number of",
         "a quota of the account is used up",
         "Free what you do not need, or ask for more in the console under Service Quotas; then repeat the command.",
     ),
     (
-        r"InsufficientInstanceCapacity|InsufficientDBInstanceCapacity",
+        r"InsufficientInstanceCapacity|InsufficientDBInstanceCapacity|do not have sufficient \S+ capacity",
         "AWS has no such instances left in that zone just now",
         "Repeat the command in some minutes.",
     ),
@@ -67,7 +67,7 @@ _REASONS: tuple[tuple[str, str, str], ...] = (
         "It may be of a build whose state is lost. Remove it with `make aws-down`, then repeat the command.",
     ),
     (
-        r"DependencyViolation|has dependencies and cannot be deleted|has a dependent object",
+        r"DependencyViolation|has dependencies and cannot be deleted|has a dependent object|DeleteConflict",
         "something that terraform did not make still uses what it deletes",
         "`make aws-down` removes what players made; then it tries again.",
     ),

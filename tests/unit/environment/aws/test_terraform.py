@@ -33,6 +33,13 @@ FAILURES = {
     "Error: Failed to query available provider packages\n\nCould not retrieve the list": ("provider", "network"),
     "waiting for ECS Service create: timeout while waiting for state to become 'tfSTABLE'": ("too long", "Repeat"),
     "dial tcp: lookup ec2.us-east-1.amazonaws.com: no such host": ("cannot be reached", "network"),
+    "waiting for Auto Scaling Group capacity satisfied: timeout while waiting for state to become 'ok': 1 error "
+    "occurred: scaling activity: Failed: You have requested more vCPU capacity than your current vCPU limit of 5 "
+    "allows for the instance bucket": ("quota", "Service Quotas"),
+    "waiting for Auto Scaling Group capacity satisfied: scaling activity: Failed: We currently do not have sufficient "
+    "t3.small capacity in the Availability Zone you requested (us-east-1a).": ("left", "minutes"),
+    "deleting IAM Policy: operation error IAM: DeletePolicy, api error DeleteConflict: Cannot delete a policy attached "
+    "to entities.": ("did not make", "aws-down"),
     "api error InsufficientInstanceCapacity: We currently do not have sufficient t3.micro capacity": (
         "left",
         "minutes",
