@@ -23,6 +23,8 @@ IAM_AT_MOST = {"iam:PassRole", "iam:AttachRolePolicy", "iam:DetachRolePolicy"}
 SPLIT = "the action needs several kinds of resource, each with conditions of its own; together they cover all"
 BOUNDARY = "a boundary grants nothing; the region is its condition"
 NO_CONDITION = "AWS's user guide has the condition; parliament's list does not, and IfExists lets a repair pass"
+# https://docs.aws.amazon.com/systems-manager/latest/userguide/getting-started-restrict-access-quickstart.html
+OWN_CHANNEL = "AWS's policy for Session Manager's users binds a channel to one's own sessions; parliament does not know"
 LOOK = "reading only, and only in this region"
 ACCEPTED = {
     ("boundary", "Services", "RESOURCE_STAR"): BOUNDARY,
@@ -52,6 +54,7 @@ ACCEPTED = {
     ("injector", "DatabaseInBounds", "UNKNOWN_CONDITION_FOR_ACTION"): NO_CONDITION,
     ("player", "DatabaseInBounds", "UNKNOWN_CONDITION_FOR_ACTION"): NO_CONDITION,
     ("player", "Sessions", "UNKNOWN_CONDITION_FOR_ACTION"): NO_CONDITION,
+    ("player", "OwnSessions", "RESOURCE_MISMATCH"): OWN_CHANNEL,
 }
 
 _PARLIAMENT = """
