@@ -17,7 +17,7 @@ import yaml
 
 from chaosgood_ext.environment.outputs import FROM_ENVIRONMENT, parse
 
-from .conftest import CONFIGURATION, ROOT, State, Terraform
+from .conftest import CONFIGURATION, PROVIDER_VERSION, ROOT, State, Terraform
 
 STACK = ROOT / "chaosgood_ext/stack"
 EXPIRES_AT = "2026-11-22T18:30:00Z"
@@ -117,6 +117,14 @@ def test_is_formatted(terraform: Terraform) -> None:
 def test_is_valid(terraform: Terraform) -> None:
     said = json.loads(terraform.must("validate", "-json"))
     assert [problem for problem in said["diagnostics"] if problem["severity"] == "error"] == []
+
+
+def test_no_older_provider_is_taken_than_the_one_that_it_is_held_against() -> None:
+    """Older ones of the same major version lack arguments, such as a schedule's `action_after_completion`."""
+    asked = re.compile(r'source\s+= "hashicorp/aws"\s+version = "(.+)"')
+    uses = {path.parent for path in CONFIGURATION.rglob("*.tf") if 'resource "aws_' in path.read_text()}
+    found = {folder: asked.findall((folder / "versions.tf").read_text()) for folder in {CONFIGURATION, *uses}}
+    assert {folder: version for folder, version in found.items() if version != [f">= {PROVIDER_VERSION}, < 7.0"]} == {}
 
 
 def test_passes_its_own_tests(tested: list[dict[str, Any]]) -> None:
