@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import fnmatch
 import json
 import math
 import os
@@ -12,14 +13,16 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from html.parser import HTMLParser
 from pathlib import Path
 
+import boto3
 import pytest
 import requests
 
 import chaosgood_ext
-from chaosgood_ext.record.event import Kind
+from chaosgood_ext.record.event import Event, Kind
 from chaosgood_ext.record.folder import all_games
 from chaosgood_ext.record.log import read
 from chaosgood_ext.report.post_mortem import summary
@@ -28,7 +31,8 @@ from chaosgood_ext.twin import launcher
 from tests.fakes.waiting import eventually
 
 SCENARIO = Path(__file__).parents[2] / "experiments" / "sg-break.yaml"
-ETC = Path(chaosgood_ext.__file__).parent / "stack/monitoring/etc"
+STACK = Path(chaosgood_ext.__file__).parent / "stack"
+ETC = STACK / "monitoring/etc"
 DASHBOARDS = sorted((ETC / "grafana/dashboards").glob("*.json"))
 CONSOLES = sorted((ETC / "prometheus/consoles").glob("*.html"))
 QUERY_IN_TEMPLATE = re.compile(r'\bquery ("(?:[^"\\]|\\.)*")')
@@ -95,9 +99,55 @@ class Prometheus:
         return ConsolePage(file.name, answer.text)
 
 
+@dataclass
+class Outage:
+    """A game whose responder has been paged, and repairs as soon as all has been looked at."""
+
+    twin: launcher.RunningTwin
+    folder: Path
+    looked_at: Path
+    game: subprocess.Popen[bytes]
+
+    @property
+    def prometheus(self) -> Prometheus:
+        return Prometheus(self.twin.outputs["urls"]["prometheus"]["url"])
+
+    def paged(self) -> bool:
+        assert self.game.poll() is None, self.said()
+        return any(event.type == Kind.RESPONDER_STARTED for event in self.events())
+
+    def events(self) -> list[Event]:
+        return [event for one in all_games(self.folder / "games") for event in read(one.events).events]
+
+    def said(self) -> str:
+        return (self.folder / "output").read_text()
+
+    @cached_property
+    def verdict(self) -> str:
+        """What it comes to: ends the outage."""
+        self.looked_at.write_text("\n")
+        self.game.wait(90)
+        return str(summary(all_games(self.folder / "games")[0])["verdict"])
+
+    def calls_as_facilitator(self) -> set[str]:
+        """The actions that the game asked of AWS for itself, as policies name them."""
+        keys = self.twin.outputs["credentials"]["facilitator"]
+        client = boto3.client(
+            "cloudtrail", self.twin.outputs["region"], endpoint_url=self.twin.outputs["endpoint_url"],
+            aws_access_key_id=keys["access_key_id"], aws_secret_access_key=keys["secret_access_key"],
+            aws_session_token=keys["session_token"],
+        )  # fmt: skip
+        pages = client.get_paginator("lookup_events").paginate(StartTime=self.events()[0].time)
+        calls = [json.loads(event["CloudTrailEvent"]) for page in pages for event in page["Events"]]
+        return {
+            f"{call['eventSource'].partition('.')[0]}:{call['eventName']}"
+            for call in calls
+            if "/AWSReservedSSO_Facilitator" in call["userIdentity"].get("arn", "")
+        }
+
+
 @pytest.fixture(scope="module")
-def outage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prometheus]:
-    """A game whose responder has been paged, and repairs only when all has been looked at."""
+def outage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Outage]:
     folder = tmp_path_factory.mktemp("dashboards")
     looked_at = folder / "looked-at"
     os.mkfifo(looked_at)
@@ -109,30 +159,20 @@ def outage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prometheus]:
         "CHAOSGOOD_GAMES": str(folder / "games"), "CHAOSGOOD_RESPONDER": "command",
         "CHAOSGOOD_COMMAND": f"read -r < {shlex.quote(str(looked_at))} && {repair}",
     }  # fmt: skip
-    with (folder / "output").open("w+") as output:
+    with (folder / "output").open("wb") as output:
         game = subprocess.Popen(
             [sys.executable, "-m", "chaostoolkit", "--no-version-check", "run", str(SCENARIO)],
             cwd=folder, stdin=subprocess.DEVNULL, stdout=output, stderr=output, env=variables,
         )  # fmt: skip
-
-        def paged() -> bool:
-            assert game.poll() is None, (folder / "output").read_text()
-            record = [one.events for one in all_games(folder / "games")]
-            return any(event.type == Kind.RESPONDER_STARTED for path in record for event in read(path).events)
-
-        try:
-            eventually(paged, 90, "the responder is paged")
-            yield Prometheus(twin.outputs["urls"]["prometheus"]["url"])
-            looked_at.write_text("\n")
-            status = game.wait(90)
-            (played,) = all_games(folder / "games")
-            told = summary(played)
-            assert (status, told["verdict"]) == (0, "resolved"), (folder / "output").read_text()
-        finally:
-            if game.poll() is None:
-                game.terminate()
-                game.wait(30)
-            launcher.shut_down(twin)
+    played = Outage(twin, folder, looked_at, game)
+    try:
+        eventually(played.paged, 90, "the responder is paged")
+        yield played
+    finally:
+        if game.poll() is None:
+            game.terminate()
+            game.wait(30)
+        launcher.shut_down(twin)
 
 
 def of_grafana(file: Path) -> list[Shown]:
@@ -164,31 +204,52 @@ def nothing_is_lacking(prometheus: Prometheus, shown: list[Shown]) -> None:
 
 
 @pytest.mark.parametrize("file", DASHBOARDS, ids=lambda file: file.name)
-def test_every_expression_of_a_dashboard_has_data(outage: Prometheus, file: Path) -> None:
-    nothing_is_lacking(outage, of_grafana(file))
+def test_every_expression_of_a_dashboard_has_data(outage: Outage, file: Path) -> None:
+    nothing_is_lacking(outage.prometheus, of_grafana(file))
 
 
 @pytest.mark.parametrize("file", CONSOLES, ids=lambda file: file.name)
-def test_every_expression_of_a_console_page_has_data(outage: Prometheus, file: Path) -> None:
-    shown = outage.page(file).shown
+def test_every_expression_of_a_console_page_has_data(outage: Outage, file: Path) -> None:
+    shown = outage.prometheus.page(file).shown
     assert len(shown) > 3
     in_template = [Shown(file.name, "", json.loads(query)) for query in QUERY_IN_TEMPLATE.findall(file.read_text())]
-    nothing_is_lacking(outage, shown + in_template)
+    nothing_is_lacking(outage.prometheus, shown + in_template)
 
 
 @pytest.mark.parametrize("file", CONSOLES, ids=lambda file: file.name)
-def test_whatever_a_console_page_links_to_is_there(outage: Prometheus, file: Path) -> None:
-    files = outage.page(file).files
+def test_whatever_a_console_page_links_to_is_there(outage: Outage, file: Path) -> None:
+    files = outage.prometheus.page(file).files
     assert files
     for name in files:
-        address = requests.compat.urljoin(f"{outage.url}/consoles/", name)
+        address = requests.compat.urljoin(f"{outage.prometheus.url}/consoles/", name)
         assert requests.get(address, timeout=5).status_code == 200, address
 
 
-def test_the_page_leads_to_a_console_page_on_which_the_alert_stands(outage: Prometheus) -> None:
-    alerts = requests.get(f"{outage.url}/api/v1/alerts", timeout=5).json()["data"]["alerts"]
+def test_the_page_leads_to_a_console_page_on_which_the_alert_stands(outage: Outage) -> None:
+    alerts = requests.get(f"{outage.prometheus.url}/api/v1/alerts", timeout=5).json()["data"]["alerts"]
     (paging,) = [one for one in alerts if one["labels"].get("page") == "true"]
     assert paging["state"] == "firing"
     leads_to = ETC / "prometheus" / paging["annotations"]["dashboard"].lstrip("/")
     assert leads_to in CONSOLES
-    assert "data-alerts" in requests.get(outage.url + paging["annotations"]["dashboard"], timeout=5).text
+    assert "data-alerts" in requests.get(outage.prometheus.url + paging["annotations"]["dashboard"], timeout=5).text
+
+
+# The last two end the outage.
+
+
+def test_it_was_an_outage_that_its_responder_ended(outage: Outage) -> None:
+    assert outage.verdict == "resolved", outage.said()
+
+
+def test_a_workflow_may_do_what_a_game_does_as_its_facilitator(outage: Outage) -> None:
+    assert outage.verdict
+    statements = [
+        statement
+        for name in ("ci", "injector")
+        for statement in json.loads((STACK / f"policies/{name}.json").read_text())["Statement"]
+    ]
+    actions = [statement["Action"] for statement in statements if statement["Effect"] == "Allow"]
+    allowed = {action for some in actions for action in ([some] if isinstance(some, str) else some)}
+    called = outage.calls_as_facilitator()
+    assert {"cloudtrail:LookupEvents", "ec2:AuthorizeSecurityGroupIngress", "sts:AssumeRole"} <= called
+    assert {call for call in called if not any(fnmatch.fnmatch(call, action) for action in allowed)} == set()

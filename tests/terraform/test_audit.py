@@ -55,6 +55,7 @@ ACCEPTED = {
     ("player", "DatabaseInBounds", "UNKNOWN_CONDITION_FOR_ACTION"): NO_CONDITION,
     ("player", "Sessions", "UNKNOWN_CONDITION_FOR_ACTION"): NO_CONDITION,
     ("player", "OwnSessions", "RESOURCE_MISMATCH"): OWN_CHANNEL,
+    ("ci", "OwnWays", "RESOURCE_MISMATCH"): OWN_CHANNEL,
 }
 
 _PARLIAMENT = """

@@ -149,12 +149,13 @@ resource "aws_iam_role" "ci" {
   })
 }
 
+# A game undoes its faults as whoever plays it, so a workflow may do what the injector may.
 resource "aws_iam_role_policy" "ci" {
-  count = var.ci_repository == null ? 0 : 1
+  for_each = toset(var.ci_repository == null ? [] : ["ci", "injector"])
 
-  name   = "ci"
+  name   = each.key
   role   = aws_iam_role.ci[0].id
-  policy = var.policies.ci
+  policy = var.policies[each.key]
 }
 
 # -- sessions
