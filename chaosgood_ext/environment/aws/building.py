@@ -108,6 +108,7 @@ def build(site: Site, planned: Planned) -> Outputs:
     """
     site.sweeper().revoke_foreign_rules(site.terraform.rules())
     site.terraform.apply(planned.path)
+    site.sweeper().move_end(planned.until)
     document = site.terraform.output()
     outputs = parse(document, "terraform")
     site.outputs.parent.mkdir(parents=True, exist_ok=True)

@@ -62,6 +62,25 @@ class Sweeper:
             self.on_progress(f"revoked {rule['SecurityGroupRuleId']}, which was not built")
         return [rule["SecurityGroupRuleId"] for rule in foreign]
 
+    def move_end(self, until: str) -> list[str]:
+        """Tag the hosts that end at another time, with their disks and interfaces; return the ids of all of these.
+
+        A group tags what it launches, and not what it launched before its tags changed.
+        https://docs.aws.amazon.com/autoscaling/ec2/userguide/ec2-auto-scaling-tagging.html
+        """
+        ec2 = self._client("ec2")
+        stale: list[str] = []
+        for page in ec2.get_paginator("describe_instances").paginate(Filters=self._ours):
+            for host in (host for reservation in page["Reservations"] for host in reservation["Instances"]):
+                if host["State"]["Name"] not in _DEAD and {"Key": "expires-at", "Value": until} not in host["Tags"]:
+                    disks = [disk["Ebs"]["VolumeId"] for disk in host["BlockDeviceMappings"] if "Ebs" in disk]
+                    interfaces = [one["NetworkInterfaceId"] for one in host["NetworkInterfaces"]]
+                    stale += [host["InstanceId"], *disks, *interfaces]
+        if stale:
+            ec2.create_tags(Resources=stale, Tags=[{"Key": "expires-at", "Value": until}])
+            self.on_progress(f"moved the end of {len(stale)} hosts, disks and interfaces to {until}")
+        return stale
+
     def clear(self, deadline_s: float = 600) -> None:
         """Delete what keeps a VPC from being deleted and what costs, whoever made it; waits until it is gone.
 

@@ -158,6 +158,28 @@ def test_an_expired_environment_gets_a_new_end_and_hours_move_it(tmp_path: Path)
     assert settings.written(tmp_path)["expires_at"] == "2026-11-22T17:00:00Z"
 
 
+def test_hosts_that_are_up_get_the_new_end_with_their_disks_and_interfaces(tmp_path: Path) -> None:
+    terraform = FakeTerraform()
+    where = site(tmp_path, terraform)
+    up(where)
+    ec2 = boto3.client("ec2", region_name="us-east-1")
+    subnet = ec2.create_subnet(VpcId=terraform.vpc, CidrBlock="10.0.0.0/24")["Subnet"]["SubnetId"]
+    kinds = ("instance", "volume", "network-interface")
+    tags = [*TAGS, {"Key": "expires-at", "Value": "2026-11-22T19:00:00Z"}]
+    made = ec2.run_instances(
+        ImageId="ami-12345678", MinCount=2, MaxCount=2, SubnetId=subnet,
+        TagSpecifications=[{"ResourceType": kind, "Tags": tags} for kind in kinds],
+    )["Instances"]  # fmt: skip
+    ec2.terminate_instances(InstanceIds=[made[1]["InstanceId"]])
+    up(where, 2)
+    wanted = [{"Name": "key", "Values": ["expires-at"]}, {"Name": "value", "Values": ["2026-11-22T18:00:00Z"]}]
+    moved = ec2.describe_tags(Filters=wanted)["Tags"]
+    assert {tag["ResourceType"] for tag in moved} == set(kinds)
+    assert made[0]["InstanceId"] in {tag["ResourceId"] for tag in moved}
+    assert made[1]["InstanceId"] not in {tag["ResourceId"] for tag in moved}
+    assert where.sweeper().move_end("2026-11-22T18:00:00Z") == []
+
+
 def test_rules_that_a_responder_left_go_before_those_that_were_built_come_back(tmp_path: Path) -> None:
     terraform = FakeTerraform()
     where = site(tmp_path, terraform)
