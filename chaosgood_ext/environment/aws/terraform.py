@@ -62,6 +62,12 @@ _REASONS: tuple[tuple[str, str, str], ...] = (
         "Wait for it; if there is none: terraform -chdir=terraform force-unlock ID.",
     ),
     (
+        r"Provider with url \S+ already exists",
+        "the account has that identity provider already, and it can have no second one",
+        "Leave ci_repository out of terraform/aws.toml. Or let this environment own it, which deletes it at the end: "
+        "terraform -chdir=terraform import 'module.access.aws_iam_openid_connect_provider.ci[0]' ARN.",
+    ),
+    (
         r"AlreadyExists|already exists|BucketAlreadyOwnedByYou|InvalidGroup\.Duplicate|DuplicateLoadBalancerName",
         "something of that name exists and is not in terraform's state",
         "It may be of a build whose state is lost. Remove it with `make aws-down`, then repeat the command.",

@@ -26,6 +26,8 @@ FAILURES = {
     "api error UnauthorizedOperation: You are not authorized to perform this operation.": ("may not", "role"),
     "Error: Error acquiring the state lock\n\nLock Info:\n  ID: 1234": ("another terraform", "force-unlock"),
     "api error EntityAlreadyExists: Role with name chaosgood-player already exists.": ("state is lost", "aws-down"),
+    "creating IAM OIDC Provider: operation error IAM: CreateOpenIDConnectProvider, api error EntityAlreadyExists: "
+    "Provider with url https://token.actions.githubusercontent.com already exists.": ("identity provider", "import"),
     "api error DependencyViolation: The vpc 'vpc-1' has dependencies and cannot be deleted.": (
         "did not make",
         "aws-down",
