@@ -11,6 +11,8 @@ from typing import Any
 import pytest
 import yaml
 
+from chaosgood_ext.game.inverses import KINDS
+
 from .conftest import CONFIGURATION, ROOT
 
 AUDITORS = ROOT / ".venv/audit/bin"
@@ -230,6 +232,24 @@ def test_player_may_do_every_fix() -> None:
     named = {written.get(call, call) for call in calls} - {"sts:GetCallerIdentity"}
     refused = [c for c in named if not any(re.fullmatch(a.replace("*", ".*"), c, re.IGNORECASE) for a in allowed)]
     assert refused == []
+
+
+def test_injector_may_undo_every_fault_and_the_player_what_is_not_undone_on_a_host() -> None:
+    """By the names of inverses: AWS's calls, but for three."""
+    otherwise = {
+        "autoscaling:UpdateSubnets": "autoscaling:UpdateAutoScalingGroup",
+        "ecs:UpdateDesiredCount": "ecs:UpdateService",
+        "ssm:ThawProgram": "ssm:SendCommand",
+    }
+    needed = set()
+    for kind in KINDS:
+        service, words = kind.split(".")
+        call = "".join(word.title() for word in words.split("_")).replace("Db", "DB")
+        action = f"{service.replace('elbv2', 'elasticloadbalancing')}:{call}"
+        needed.add(otherwise.get(action, action))
+    for name, wanted in (("injector", needed), ("player", needed - {"ssm:SendCommand"})):
+        granted = statements(ROOT / f"chaosgood_ext/stack/policies/{name}.json")
+        assert wanted - {action for statement in granted for action in actions(statement)} == set(), name
 
 
 def test_boundary_covers_what_the_roles_have() -> None:

@@ -279,7 +279,7 @@ _CAPACITY = _named(
 )  # fmt: skip
 _BALANCING = _named(
     "elasticloadbalancing", "DeregisterTargets", "ModifyListener", "ModifyLoadBalancerAttributes",
-    "ModifyTargetGroup", "ModifyTargetGroupAttributes", "RegisterTargets", "SetSecurityGroups",
+    "ModifyTargetGroup", "ModifyTargetGroupAttributes", "RegisterTargets", "SetSecurityGroups", "SetSubnets",
 )  # fmt: skip
 _TASKS = _named(
     "ecs", "DeregisterContainerInstance", "ExecuteCommand", "StopTask", "UpdateContainerInstancesState", "UpdateService"
