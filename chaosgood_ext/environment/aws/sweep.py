@@ -194,7 +194,8 @@ class Sweeper:
     def left(self) -> list[str]:
         """ARNs of what still carries the tag, and names of log groups; not what AWS lists for a while after its end."""
         tagged = {arn for arn in self._tagged() if not self._is_over(arn)}
-        return sorted({*(arn for arn in tagged if ":log-group:" not in arn), *self._log_groups()})
+        listed = {arn for arn in tagged if ":log-group:" not in arn}
+        return sorted({*listed, *self._groups(), *self._roles(), *self._log_groups()})
 
     def until_nothing_is_left(self, deadline_s: float = 180) -> list[str]:
         """Wait until :meth:`left` is empty, and return what is left at the deadline."""
@@ -205,6 +206,21 @@ class Sweeper:
         pages = self._client("resourcegroupstaggingapi").get_paginator("get_resources")
         for page in pages.paginate(TagFilters=[{"Key": "game", "Values": [self.game]}]):
             yield from (each["ResourceARN"] for each in page["ResourceTagMappingList"])
+
+    # What the tagging API never lists, whatever its tags.
+    # https://docs.aws.amazon.com/resourcegroupstagging/latest/APIReference/supported-services.html
+
+    def _groups(self) -> list[str]:
+        found = self._client("autoscaling").describe_auto_scaling_groups(Filters=self._ours)["AutoScalingGroups"]
+        return [group["AutoScalingGroupARN"] for group in found]
+
+    def _roles(self) -> Iterator[str]:
+        iam, ours = self._client("iam"), {"Key": "game", "Value": self.game}
+        for page in iam.get_paginator("list_roles").paginate():
+            for role in page["Roles"]:
+                name = role["RoleName"]
+                if name.startswith(f"{self.game}-") and ours in iam.list_role_tags(RoleName=name)["Tags"]:
+                    yield role["Arn"]
 
     def _is_over(self, arn: str) -> bool:
         _, _, service, _, _, kind = arn.split(":", 5)

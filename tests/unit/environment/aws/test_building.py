@@ -272,8 +272,21 @@ def test_down_with_credentials_of_another_account_is_refused(tmp_path: Path) -> 
 def test_what_stays_is_named(tmp_path: Path) -> None:
     elsewhere = boto3.client("sqs", region_name="us-east-1")
     elsewhere.create_queue(QueueName="forgotten", tags={"game": "chaosgood"})
+    iam = boto3.client("iam", region_name="us-east-1")
+    for name, tags in {"chaosgood-web": TAGS, "chaosgood-of-others": [], "other-web": TAGS}.items():
+        iam.create_role(RoleName=name, AssumeRolePolicyDocument="{}", Tags=tags)
+    autoscaling = boto3.client("autoscaling", region_name="us-east-1")
+    autoscaling.create_launch_configuration(LaunchConfigurationName="any", ImageId="ami-1", InstanceType="t3.nano")
+    for name, value in {"chaosgood-web": "chaosgood", "theirs": "another"}.items():
+        autoscaling.create_auto_scaling_group(
+            AutoScalingGroupName=name, LaunchConfigurationName="any", MinSize=0, MaxSize=0,
+            AvailabilityZones=["us-east-1a"], Tags=[{"Key": "game", "Value": value, "PropagateAtLaunch": True}],
+        )  # fmt: skip
     sweeper = Sweeper(boto3.Session(), "us-east-1", "chaosgood")
-    assert sweeper.until_nothing_is_left(deadline_s=0) == [f"arn:aws:sqs:us-east-1:{ACCOUNT}:forgotten"]
+    group, role, queue = sweeper.until_nothing_is_left(deadline_s=0)
+    assert group.endswith(":autoScalingGroupName/chaosgood-web")
+    assert role == f"arn:aws:iam::{ACCOUNT}:role/chaosgood-web"
+    assert queue == f"arn:aws:sqs:us-east-1:{ACCOUNT}:forgotten"
 
 
 def test_log_groups_that_a_late_writer_made_anew_go_as_well(tmp_path: Path) -> None:
