@@ -70,7 +70,8 @@ _REASONS: tuple[tuple[str, str, str], ...] = (
     (
         r"AlreadyExists|already exists|BucketAlreadyOwnedByYou|InvalidGroup\.Duplicate|DuplicateLoadBalancerName",
         "something of that name exists and is not in terraform's state",
-        "It may be of a build whose state is lost. Remove it with `make aws-down`, then repeat the command.",
+        "It may be of a build whose state is lost. `make aws-down` removes what costs and names the rest, "
+        "to be removed by hand; then repeat the command.",
     ),
     (
         r"DependencyViolation|has dependencies and cannot be deleted|has a dependent object|DeleteConflict",

@@ -58,8 +58,11 @@ def test_postgresql_accepts_every_parameter(programs: Programs, tmp_path: Path) 
     server.start()
     try:
         with server.connect("postgres") as connection:
+            # What RDS has, and lets nobody change.
+            # https://aws.amazon.com/premiumsupport/knowledge-center/rds-postgresql-error-connection-slots/
             row = connection.execute("SHOW superuser_reserved_connections").fetchone()
             assert row == ("3",)
+            assert "superuser_reserved_connections" not in {parameter["name"] for parameter in PARAMETERS}
             restart = {"postmaster"}
             for parameter in PARAMETERS:
                 context = connection.execute(
