@@ -220,7 +220,7 @@ def test_player_may_do_every_fix() -> None:
         for action in actions(statement)
     ]
     services = {"elbv2": "elasticloadbalancing"}
-    written = {"logs:Tail": "logs:FilterLogEvents"}
+    written = {"logs:Tail": "logs:FilterLogEvents", "ec2:Wait": "ec2:DescribeInstances"}
     calls = set()
     for path in (ROOT / "experiments").glob("*.yaml"):
         for extension in yaml.safe_load(path.read_text()).get("extensions", []):

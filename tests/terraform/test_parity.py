@@ -28,6 +28,9 @@ DIFFERENT = {
 }
 """Facts that differ, each with the reason; whether they still do is tested as well."""
 
+LOCK_OUT = "chaosgood-lock-out"
+"""The role of the budget's action, which the twin does not know."""
+
 
 # -- what terraform makes
 
@@ -51,6 +54,7 @@ class Planned:
             self._database,
             self._names,
             self._roles,
+            self._guardrails,
         ):
             facts.update(part())
         return facts
@@ -177,8 +181,8 @@ class Planned:
         yield "database parameters", sorted((p["name"], p["value"], p["apply_method"]) for p in group["parameter"])
 
     def _names(self) -> Iterator[tuple[str, Any]]:
-        groups = self._state.all("aws_cloudwatch_log_group", "module.logs.aws_cloudwatch_log_group.this")
-        yield "log groups", sorted(group["name"] for group in groups.values())
+        groups = self._state.all("aws_cloudwatch_log_group").values()
+        yield "log groups and days", {group["name"]: group["retention_in_days"] for group in groups}
         yield "zone", self._state.one("aws_route53_zone")["name"]
         balancers = {each["dns_name"]: each["name"] for each in self._state.all("aws_lb").values()}
         addresses = {each["private_ip"]: each["tags"]["Name"] for each in self._state.all("aws_instance").values()}
@@ -193,6 +197,38 @@ class Planned:
         roles = {role["name"]: role for role in self._state.all("aws_iam_role").values()}
         for key, name in TOPOLOGY["roles"].items():
             yield f"role {key} session s", roles[name]["max_session_duration"]
+        policies = {policy["arn"]: policy["name"] for policy in self._state.all("aws_iam_policy").values()}
+        for name, role in roles.items():
+            if name != LOCK_OUT:
+                yield f"boundary of {name}", policies[role["permissions_boundary"]]
+
+    def _guardrails(self) -> Iterator[tuple[str, Any]]:
+        flow, trail = self._state.one("aws_flow_log"), self._state.one("aws_cloudtrail")
+        yield "flow log", (flow["traffic_type"], flow["max_aggregation_interval"])
+        kept = (trail["is_multi_region_trail"], trail["enable_log_file_validation"])
+        yield "trail", (trail["name"], *kept, trail["include_global_service_events"])
+        budget, alarm = self._state.one("aws_budgets_budget"), self._state.one("aws_cloudwatch_metric_alarm")
+        (told,) = budget["notification"]
+        limit = (float(budget["limit_amount"]), budget["limit_unit"])
+        when = (told["notification_type"], told["comparison_operator"], told["threshold"], told["threshold_type"])
+        yield "budget", (budget["name"], budget["budget_type"], budget["time_unit"], *limit, *when)
+        metric = (alarm["namespace"], alarm["metric_name"], alarm["dimensions"], alarm["statistic"])
+        rule = (
+            alarm["comparison_operator"],
+            alarm["threshold"],
+            alarm["evaluation_periods"],
+            alarm["treat_missing_data"],
+        )
+        yield "billing alarm", (alarm["alarm_name"], *metric, alarm["period"], *rule)
+        for schedule in self._state.all("aws_scheduler_schedule").values():
+            (target,), (window,) = schedule["target"], schedule["flexible_time_window"]
+            (retry,) = target["retry_policy"]
+            patience = (retry["maximum_event_age_in_seconds"], retry["maximum_retry_attempts"])
+            said = (schedule["schedule_expression_timezone"], schedule["action_after_completion"], window["mode"])
+            yield (
+                f"at the end {schedule['name']}",
+                (target["arn"], sorted(json.loads(target["input"])), *patience, *said),
+            )
 
     @staticmethod
     def _named(names: dict[str, str], ids: list[str]) -> list[str]:
@@ -246,6 +282,7 @@ class Built:
             self._database,
             self._names,
             self._roles,
+            self._guardrails,
         ):
             facts.update(part())
         return facts
@@ -412,7 +449,7 @@ class Built:
 
     def _names(self) -> Iterator[tuple[str, Any]]:
         groups = self._client("logs").describe_log_groups()["logGroups"]
-        yield "log groups", sorted(group["logGroupName"] for group in groups)
+        yield "log groups and days", {group["logGroupName"]: group["retentionInDays"] for group in groups}
         route53, wanted = self._client("route53"), TOPOLOGY["private_zone"]["name"]
         zones = route53.list_hosted_zones()["HostedZones"]
         (zone,) = (zone for zone in zones if zone["Name"] == f"{wanted}.")
@@ -437,10 +474,47 @@ class Built:
     def _roles(self) -> Iterator[tuple[str, Any]]:
         for key, name in TOPOLOGY["roles"].items():
             yield f"role {key} session s", self._client("iam").get_role(RoleName=name)["Role"]["MaxSessionDuration"]
+        iam = self._client("iam")
+        for listed in iam.list_roles()["Roles"]:
+            role = iam.get_role(RoleName=listed["RoleName"])["Role"]
+            yield f"boundary of {role['RoleName']}", role["PermissionsBoundary"]["PermissionsBoundaryArn"].split("/")[1]
+
+    def _guardrails(self) -> Iterator[tuple[str, Any]]:
+        (flow,) = self._client("ec2").describe_flow_logs()["FlowLogs"]
+        yield "flow log", (flow["TrafficType"], flow["MaxAggregationInterval"])
+        (trail,) = self._client("cloudtrail").describe_trails()["trailList"]
+        kept = (trail["IsMultiRegionTrail"], trail["LogFileValidationEnabled"])
+        yield "trail", (trail["Name"], *kept, trail["IncludeGlobalServiceEvents"])
+        budgets, account = self._client("budgets"), {"AccountId": "123456789012"}
+        (budget,) = budgets.describe_budgets(**account)["Budgets"]
+        name = budget["BudgetName"]
+        (told,) = budgets.describe_notifications_for_budget(**account, BudgetName=name)["Notifications"]
+        limit = (float(budget["BudgetLimit"]["Amount"]), budget["BudgetLimit"]["Unit"])
+        when = (told["NotificationType"], told["ComparisonOperator"], told["Threshold"], told["ThresholdType"])
+        yield "budget", (name, budget["BudgetType"], budget["TimeUnit"], *limit, *when)
+        (alarm,) = self._client("cloudwatch").describe_alarms()["MetricAlarms"]
+        metric = (alarm["Namespace"], alarm["MetricName"], _named_pairs(alarm["Dimensions"]), alarm["Statistic"])
+        rule = (alarm["ComparisonOperator"], alarm["Threshold"], alarm["EvaluationPeriods"], alarm["TreatMissingData"])
+        yield "billing alarm", (alarm["AlarmName"], *metric, alarm["Period"], *rule)
+        scheduler = self._client("scheduler")
+        for listed in scheduler.list_schedules()["Schedules"]:
+            schedule = scheduler.get_schedule(Name=listed["Name"], GroupName=listed["GroupName"])
+            target, window = schedule["Target"], schedule["FlexibleTimeWindow"]
+            retry = target["RetryPolicy"]
+            patience = (retry["MaximumEventAgeInSeconds"], retry["MaximumRetryAttempts"])
+            said = (schedule["ScheduleExpressionTimezone"], schedule["ActionAfterCompletion"], window["Mode"])
+            yield (
+                f"at the end {schedule['Name']}",
+                (target["Arn"], sorted(json.loads(target["Input"])), *patience, *said),
+            )
 
 
 def _tags(resource: dict[str, Any]) -> dict[str, str]:
     return _pairs(resource.get("Tags", []))
+
+
+def _named_pairs(listed: list[dict[str, str]]) -> dict[str, str]:
+    return {each["Name"]: each["Value"] for each in listed}
 
 
 def _pairs(listed: list[dict[str, str]]) -> dict[str, str]:
@@ -474,7 +548,9 @@ def built() -> Iterator[Facts]:
             made.meta.events.register("provide-client-params.ecs.CreateService", remember)
             return made
 
-        builder.Builder(client, TOPOLOGY, builder.Secrets("not-a-secret", PARAMETERS)).build()
+        made = builder.Builder(client, TOPOLOGY, builder.Secrets("not-a-secret", PARAMETERS))
+        made.build()
+        made.guardrails().build()
         yield Built(client, asked).facts()
 
 
