@@ -186,6 +186,13 @@ class ScalingActivities:
         self.folder.record.append(Kind.SCALED, data, teller="autoscaling", subject=group, time=at.astimezone(UTC))
 
 
+_TRANSCRIPT = "sessionData"
+"""Session Manager streams what a terminal shows into the same group; what was typed there has its own line.
+
+https://docs.aws.amazon.com/systems-manager/latest/userguide/session-manager-logging.html
+"""
+
+
 @dataclass
 class Sessions:
     """What was typed in shells on the hosts, from the log group of sessions.
@@ -222,6 +229,8 @@ class Sessions:
     def _note(self, event: Mapping[str, Any]) -> None:
         try:
             line = json.loads(event["message"])
+            if _TRANSCRIPT in line:
+                return
             at = datetime.fromisoformat(line["time"])
             data = {"host": line["host"], "session": line["session"], "command": line["command"]}
         except (ValueError, KeyError, TypeError):

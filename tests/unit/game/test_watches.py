@@ -179,6 +179,8 @@ def test_commands_are_told_once_and_a_line_that_is_none_as_it_is(folder, outputs
         {"eventId": "1", "message": json.dumps(line), "timestamp": 0, "logStreamName": "s"},
         {"eventId": "2", "message": "garbage", "timestamp": 1000, "logStreamName": "web-1"},
         {"eventId": "3", "message": json.dumps({**line, "host": "ip-10-0-42-4"}), "timestamp": 1000},
+        {"eventId": "4", "message": json.dumps({"sessionData": ["$ ls", "a  b"]}), "timestamp": 0},
+        {"eventId": "5", "message": "5", "timestamp": 1000, "logStreamName": "web-1"},
     ]}]  # fmt: skip
     watch = Sessions(FakeAws(outputs, pages), folder, datetime.now(UTC))
     watch.look()
@@ -187,6 +189,7 @@ def test_commands_are_told_once_and_a_line_that_is_none_as_it_is(folder, outputs
         ("app-1", "ss -tn", False),
         ("web-1", "garbage", False),
         ("ip-10-0-42-4", "ss -tn", True),
+        ("web-1", "5", False),
     ]
 
 
