@@ -135,6 +135,8 @@ class Planned:
             yield f"instance type {name}", host["instance_type"]
             yield f"groups {name}", self._named(self._groups, host["vpc_security_group_ids"])
             yield f"subnets {name}", [self._subnets[host["subnet_id"]]]
+            (options,) = host["metadata_options"]
+            yield f"metadata {name}", (options["http_tokens"], options["http_put_response_hop_limit"])
 
     def _tasks(self) -> Iterator[tuple[str, Any]]:
         service, task = self._state.one("aws_ecs_service"), self._state.one("aws_ecs_task_definition")
@@ -381,6 +383,8 @@ class Built:
                     yield f"instance type {name}", host["InstanceType"]
                     yield f"groups {name}", sorted(self._groups[each["GroupId"]] for each in host["SecurityGroups"])
                     yield f"subnets {name}", [self._subnets[host["SubnetId"]]]
+                    options = host["MetadataOptions"]
+                    yield f"metadata {name}", (options["HttpTokens"], options["HttpPutResponseHopLimit"])
 
     def _tasks(self) -> Iterator[tuple[str, Any]]:
         ecs, discovery = self._client("ecs"), self._client("servicediscovery")
