@@ -58,6 +58,7 @@ def governed() -> Iterator[Governed]:
         }.items():
             patch.setenv(name, value)
         yield Governed(client, builder.resources)
+    mends.remove()
     server.stop()
     _reset()
 
