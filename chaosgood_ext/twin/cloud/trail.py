@@ -23,7 +23,7 @@ from moto.core.request import determine_request_protocol
 from chaosgood_ext.twin.cloud import ACCOUNT_ID
 from chaosgood_ext.twin.cloud.identities import Identity
 from chaosgood_ext.twin.cloud.trail_names import elements, resources
-from chaosgood_ext.twin.cloud.wire import Answer, AwsError, Call, operation_model
+from chaosgood_ext.twin.cloud.wire import Answer, AwsError, Call, Request, operation_model
 
 if TYPE_CHECKING:
     from moto.core.model import OperationModel
@@ -40,6 +40,7 @@ _DATA = {
     "servicediscovery": {"DiscoverInstances", "DiscoverInstancesRevision"},
     "s3": {"GetObject", "PutObject", "DeleteObject", "HeadObject", "CopyObject", "ListParts", "UploadPart"},
 }
+_SIGNING = {"elbv2": "elasticloadbalancing"}
 _SECRET = {"secretAccessKey", "sessionToken", "masterUserPassword", "userData"}
 _SECRET_THERE = {("ssm", "SendCommand"): {"parameters"}}
 
@@ -65,7 +66,7 @@ class Event:
             "awsRegion": call.region,
             "sourceIPAddress": call.request.source,
             "userAgent": call.request.headers.get("user-agent", ""),
-            "requestParameters": self._without_secrets(elements(call.service, call.parameters)) or None,
+            "requestParameters": self._without_secrets(elements(call.service, self._asked())) or None,
             "responseElements": self._response(),
             "requestID": self.answer.request_id or call.id,
             "eventID": self.id,
@@ -100,6 +101,9 @@ class Event:
             "CloudTrailEvent": json.dumps(self.record),
         }
 
+    def _asked(self) -> Mapping[str, Any]:
+        return self.call.parameters
+
     def _response(self) -> dict[str, Any] | None:
         model = operation_model(self.call.service, self.call.action)
         if model is None or self.answer.error or not self.answer.body:
@@ -120,6 +124,33 @@ class Event:
         return _without(_SECRET | _SECRET_THERE.get((self.call.service, self.call.action), set()), values)
 
 
+@dataclass(frozen=True)
+class Deed(Event):
+    """What a service did by itself, `asked` and `returned` in the names of botocore's model.
+
+    Source: "Log Amazon EC2 Auto Scaling API calls with AWS CloudTrail" in its User Guide, and "invokedBy" in
+    "CloudTrail userIdentity element".
+    """
+
+    asked: Mapping[str, Any] = field(default_factory=dict)
+    returned: Mapping[str, Any] = field(default_factory=dict)
+
+    @cached_property
+    def record(self) -> dict[str, Any]:
+        """The record, which names the service as who and from where."""
+        told: dict[str, Any] = super().record
+        told["userIdentity"]["invokedBy"] = told["userAgent"] = self.call.request.source
+        del told["userIdentity"]["accessKeyId"]
+        return told
+
+    def _asked(self) -> Mapping[str, Any]:
+        return self.asked
+
+    def _response(self) -> dict[str, Any] | None:
+        values: dict[str, Any] = elements(self.call.service, dict(self.returned))
+        return values or None
+
+
 class Trail:
     """The history of one account; bounded, the oldest events go first. Its handler runs under the tap's
     lock.
@@ -135,6 +166,16 @@ class Trail:
         if answer.error is None and (not _responds(call) or len(answer.body) > _KEPT_ANSWER_BYTES):
             answer = replace(answer, body=b"")
         self._events.append(Event(call, answer))
+
+    def tell(
+        self, by: Identity, region: str, called: tuple[str, str], asked: Mapping[str, Any], returned: Mapping[str, Any]
+    ) -> None:
+        """Keep what a service did in its role `by`: `called` are another service (botocore's name) and its action."""
+        service, action = called
+        name = by.role_arn.split("/")[2]  # arn:aws:iam::…:role/aws-service-role/<service>/<role>
+        request = Request("POST", "/", {}, b"", name)
+        call = Call(request, region, _SIGNING.get(service, service), service, action, by)
+        self._events.append(Deed(call, Answer(200, (), b""), asked=asked, returned=returned))
 
     def lookup(self, call: Call) -> Mapping[str, Any]:
         """Handler of `cloudtrail:LookupEvents`."""

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from moto.autoscaling.models import InstanceState
 
+from chaosgood_ext.twin.cloud import ACCOUNT_ID
+from chaosgood_ext.twin.cloud.identities import Identity
 from chaosgood_ext.twin.cloud.refusals import confined
 from chaosgood_ext.twin.cloud.wire import AwsError
 from chaosgood_ext.twin.services import autoscaling_state as states
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
 
     from chaosgood_ext.twin.cloud.state import State
     from chaosgood_ext.twin.cloud.tap import Tap
+    from chaosgood_ext.twin.cloud.trail import Trail
     from chaosgood_ext.twin.services.autoscaling_state import HealthOf, Impaired
 
 LOOK_PERIOD_S = 30.0
@@ -34,6 +37,19 @@ RETRY_S = 60.0
 """How long after a launch that failed the next one is tried. AWS waits longer and longer, and says no figures."""
 
 _DRAINED_WITHIN_S = 2.0
+
+_ROLE = "AWSServiceRoleForAutoScaling"
+_ROLE_ID = "AROAAUTOSCALING000000"
+_ITSELF = Identity(
+    "AssumedRole",
+    f"arn:aws:sts::{ACCOUNT_ID}:assumed-role/{_ROLE}/AutoScaling",
+    f"{_ROLE_ID}:AutoScaling",
+    "AutoScaling",
+    access_key_id="",
+    role_arn=f"arn:aws:iam::{ACCOUNT_ID}:role/aws-service-role/autoscaling.amazonaws.com/{_ROLE}",
+    role_id=_ROLE_ID,
+)
+"""The service-linked role in which Auto Scaling calls EC2."""
 
 
 @dataclass(frozen=True, order=True)
@@ -56,11 +72,13 @@ class AutoScaling:
         health_of: HealthOf,
         impaired: Impaired = states.status_failed,
         time_scale: float = 1.0,
+        trail: Trail | None = None,
     ) -> None:
         self._tap = tap
         self._state = state
         self._health_of = health_of
         self._impaired = impaired
+        self._trail = trail
         self.ledger = Ledger(time_scale)
         self._attached: set[Attachment] = set()
         tap.guard("autoscaling", confined(KNOWN))
@@ -119,6 +137,7 @@ class AutoScaling:
             self.ledger.retry_at[group.name] = time.monotonic() + RETRY_S / self.ledger.time_scale
             return
         activity.description += f": {instance.id}"
+        self._tell("RunInstances", *templates.as_called(instance, launched_from, step.subnet))
         activity.details = {"Subnet ID": step.subnet, "Availability Zone": str(instance.placement.zone)}
         activity.progress = 30
         one = InstanceState(
@@ -146,6 +165,11 @@ class AutoScaling:
         )
         one.lifecycle_state = "Terminating"
         self.ledger.leave(step.id, "terminate", activity)
+
+    def _tell(self, action: str, asked: Mapping[str, Any], returned: Mapping[str, Any]) -> None:
+        """Put what the service calls of EC2 into CloudTrail's history."""
+        if self._trail is not None:
+            self._trail.tell(_ITSELF, self._state.region, ("ec2", action), asked, returned)
 
     # -- instances on their way
 
@@ -175,6 +199,7 @@ class AutoScaling:
             if one.instance.state == "shutting-down":
                 return False
             one.instance.terminate()
+            self._tell("TerminateInstances", {"InstanceIds": [one.instance.id]}, {})
             return True
         self._gone(group, one, entry)
         return True

@@ -111,6 +111,16 @@ def launch(state: State, group: FakeAutoScalingGroup, subnet_id: str) -> tuple[I
     return instance, launched_from
 
 
+def as_called(
+    instance: Instance, launched_from: Mapping[str, str], subnet_id: str
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The launch of an instance as a call of RunInstances: what was asked for and what was returned."""
+    template = {key: launched_from[key] for key in ("LaunchTemplateId", "Version")}
+    asked = {"MinCount": 1, "MaxCount": 1, "LaunchTemplate": template, "SubnetId": subnet_id}
+    told = {"InstanceId": instance.id, "SubnetId": subnet_id, "PrivateIpAddress": instance.private_ip or ""}
+    return asked, {"Instances": [told]}
+
+
 def wanted_template(group: FakeAutoScalingGroup) -> dict[str, str]:
     """Return the template that a group names, whether or not there is one."""
     found: dict[str, str] = dict(getattr(group, "wanted_template", {}))

@@ -95,7 +95,7 @@ class Cloud:
                 NetworkController(tap, state, hosts),
                 Rds(tap, state, hosts, images),
                 self._ec2,
-                AutoScaling(tap, state, self._elb.health_of, time_scale=scale),
+                AutoScaling(tap, state, self._elb.health_of, time_scale=scale, trail=self.trail),
                 self._elb,
                 Ecs(tap, state, hosts, self._elb, agent),
                 Dns(tap, state, resolver),

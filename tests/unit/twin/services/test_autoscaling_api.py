@@ -16,6 +16,7 @@ from chaosgood_ext.twin.cloud.client import Clients
 from chaosgood_ext.twin.cloud.mends.ec2 import set_state
 from chaosgood_ext.twin.cloud.state import State
 from chaosgood_ext.twin.cloud.tap import Tap
+from chaosgood_ext.twin.cloud.trail import Trail
 from chaosgood_ext.twin.services.autoscaling import AutoScaling
 
 
@@ -25,6 +26,7 @@ class Lab:
 
     client: Any
     ec2: Any
+    history: Any
     state: State
     controller: AutoScaling
     subnet: str = ""
@@ -84,9 +86,11 @@ def lab() -> Iterator[Lab]:
     tap, state = Tap(), State("us-east-1")
     clients = Clients(tap, tap.identities.create_user("facilitator"), "us-east-1", "203.0.113.10")
     sick: set[str] = set()
-    controller = AutoScaling(tap, state, lambda _: {}, lambda one: one.id in sick, 10)
+    trail = Trail()
+    tap.handle("cloudtrail", "LookupEvents", trail.lookup)
+    controller = AutoScaling(tap, state, lambda _: {}, lambda one: one.id in sick, 10, trail)
     ec2 = clients.client("ec2")
-    made = Lab(clients.client("autoscaling"), ec2, state, controller, sick=sick)
+    made = Lab(clients.client("autoscaling"), ec2, clients.client("cloudtrail"), state, controller, sick=sick)
     vpc = ec2.create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]
     made.subnet = ec2.create_subnet(VpcId=vpc, CidrBlock="10.0.0.0/24")["Subnet"]["SubnetId"]
     made.image = ec2.register_image(Name="host")["ImageId"]
@@ -152,6 +156,26 @@ def test_a_lost_instance_is_replaced_and_the_activities_say_why(lab: Lab, change
     )
     assert terminated["Description"] == f"Terminating EC2 instance: {lost}"
     assert terminated["Cause"].endswith(f"an instance was taken out of service in response to {cause}")
+
+
+def test_what_a_group_calls_of_ec2_is_in_the_history_as_the_services(lab: Lab) -> None:
+    lab.create()
+    lab.settle()
+    lost = min(lab.members())
+    lab.client.set_instance_health(InstanceId=lost, HealthStatus="Unhealthy")
+    lab.settle()
+    by = [{"AttributeKey": "Username", "AttributeValue": "AutoScaling"}]
+    found = lab.history.lookup_events(LookupAttributes=by)["Events"]
+    records = [json.loads(event["CloudTrailEvent"]) for event in found]
+    assert {record["eventName"] for record in records} == {"RunInstances", "TerminateInstances"}
+    for record in records:
+        assert record["userIdentity"]["invokedBy"] == record["sourceIPAddress"] == "autoscaling.amazonaws.com"
+        assert record["userIdentity"]["arn"].endswith(":assumed-role/AWSServiceRoleForAutoScaling/AutoScaling")
+        assert not record["readOnly"]
+    (ended,) = [record for record in records if record["eventName"] == "TerminateInstances"]
+    assert ended["requestParameters"] == {"instancesSet": {"items": [{"instanceId": lost}]}}
+    started = [item for event in found if event["EventName"] == "RunInstances" for item in event["Resources"]]
+    assert {item["ResourceName"] for item in started} >= set(lab.members())
 
 
 def test_a_group_whose_launch_template_is_gone_says_so_in_its_activities_and_goes_on_when_it_has_another(
