@@ -76,7 +76,8 @@ def configure_control(
         scenario = only(scenario, variant)
         name = Path(source).stem
         folder = create(name)
-        description = describe(folder.name, scenario, settings, name=name, source=source, variant=variant)
+        cause = str(experiment.get("description", ""))
+        description = describe(folder.name, scenario, settings, name=name, source=source, variant=variant, cause=cause)
         game = Game(scenario, settings, folder, description=description, terminal=Terminal())
     except ChaosGoodError as failure:
         _leave(str(failure), failure.exit_status)

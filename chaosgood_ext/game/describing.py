@@ -14,9 +14,19 @@ _PACKAGES = ("chaotic-good", "chaostoolkit", "chaostoolkit-lib", "chaostoolkit-a
 
 
 def describe(
-    game: str, scenario: Scenario, settings: Settings, *, name: str, source: str, variant: Variant | None = None
+    game: str,
+    scenario: Scenario,
+    settings: Settings,
+    *,
+    name: str,
+    source: str,
+    variant: Variant | None = None,
+    cause: str = "",
 ) -> Description:
-    """The description of the game `game` of the scenario called `name` (and the variant chosen), read from `source`."""
+    """The description of the game `game` of the scenario called `name` (and the variant chosen), read from `source`.
+
+    `cause` says what breaks where the scenario has no variants.
+    """
     fix = scenario.play(settings.fix).name if settings.responder == "autopilot" else ""
     return Description(
         game=game,
@@ -27,6 +37,7 @@ def describe(
         environment=settings.environment,
         fix=fix,
         variant=variant.name if variant is not None else "",
+        cause=variant.description if variant is not None else cause,
         source=source,
         difficulty=scenario.difficulty,
         story=scenario.story,

@@ -17,6 +17,7 @@ from chaosgood_ext.record.event import Kind
 from chaosgood_ext.record.folder import GameFolder
 
 _METRICS_S = 0.5
+_SCALING_S = 5.0
 _AWS_S = {"twin": 1.0, "aws": 5.0}
 """CloudTrail answers two look-ups a second on AWS, shared by everybody in the account."""
 
@@ -45,7 +46,7 @@ class Lookout:
         alerts = self._watch("Alertmanager", Alerts(alertmanager, folder, on_page).look, _METRICS_S)
         self._last_words = [
             self._watch("CloudTrail", AwsCalls(aws, folder, now).look, every_s),
-            self._watch("Auto Scaling", ScalingActivities(aws, folder, now).look, every_s),
+            self._watch("Auto Scaling", ScalingActivities(aws, folder, now).look, _SCALING_S),
             self._watch("the log of sessions", Sessions(aws, folder, now).look, every_s),
         ]
         self._watchers = [self._metrics, alerts, *self._last_words]

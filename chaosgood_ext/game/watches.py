@@ -61,8 +61,8 @@ class UserExperience:
     def _tell_crossings(self, now: float) -> None:
         recent = self.seen.since(now - _CROSSING_S)
         for source, seconds in bad_seconds(recent, self.objective).items():
-            verdicts = list(seconds.values())[-2:]
-            below = all(verdicts) if not self._below[source] else any(verdicts)
+            verdicts = list(seconds.values())
+            below = all(verdicts[-2:]) if not self._below[source] else any(verdicts)
             if len(verdicts) < 2 or below == self._below[source]:
                 continue
             self._below[source] = below

@@ -32,6 +32,8 @@ class Description:
     fix: str = ""
     variant: str = ""
     """What broke, in a scenario that has variants."""
+    cause: str = ""
+    """What broke, in the scenario's words."""
     source: str = ""
     """The scenario's file, as the facilitator named it."""
     difficulty: str = ""

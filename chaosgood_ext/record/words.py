@@ -19,7 +19,7 @@ def sentence(event: Event) -> str:
         text = " ".join(_SENTENCES[Kind(event.type)](event.data).split())
     except (ValueError, KeyError, TypeError, AttributeError):
         return event.type
-    return text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…"
+    return text if len(text) <= _LONGEST or event.type == Kind.HINT else text[: _LONGEST - 1] + "…"
 
 
 def duration(seconds: float) -> str:
@@ -45,7 +45,7 @@ def _injected(data: Data) -> str:
 
 
 def _prepared(data: Data) -> str:
-    return f"Somebody leaves things as in “{data['fault']}”: {_acted(data)}."
+    return f"Before the outage, somebody does this (“{data['fault']}”): {_acted(data)}."
 
 
 def _acted(data: Data) -> str:

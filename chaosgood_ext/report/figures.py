@@ -19,6 +19,8 @@ from chaosgood_ext.record.words import duration
 
 RESPONDER = "the responder"
 ITSELF = "itself"
+_RESTORED = "restored"
+_MET = {"prober": "prober's journeys", "traffic": "at the web tier"}
 _ACT_SLACK = timedelta(seconds=3)
 """Errors are no continuum: the repair may come a little after the last of them. CloudTrail tells whole seconds."""
 
@@ -61,6 +63,8 @@ class Figures:
     """
     scaled: tuple[str, ...] = ()
     """What auto scaling groups brought about between fault and verdict, in their own words."""
+    left: tuple[str, ...] = ()
+    """What somebody had left so before the outage, and what nobody had mended by its end."""
     relapses: int = 0
     """How often users were served again and hurt again before the hold window was over."""
 
@@ -118,6 +122,7 @@ def figures(folder: GameFolder) -> Figures:
         requests=tuple(_requests(samples)),
         healed_by=_healed_by(events, inject, mitigate),
         scaled=tuple(_scaled(events, inject, verdict.time if verdict else None)),
+        left=tuple(_left(events)) if resolved else (),
         relapses=_relapses(events),
     )
 
@@ -133,10 +138,12 @@ def headline(figures: Figures) -> dict[str, str]:
         lines["healed by"] = "itself: the responder had changed nothing"
         if figures.scaled:
             lines["healed by"] += f", and {figures.scaled[-1]}"
+    if figures.left:
+        lines["not mended"] = "; ".join(figures.left)
     if figures.relapses:
         lines["relapses"] = f"{figures.relapses}: users were served for less than the hold window"
     for requests in figures.requests:
-        lines[f"failed ({requests.source})"] = f"{requests.bad:.0f} of {requests.total:.0f} requests"
+        lines[_MET.get(requests.source, requests.source)] = f"{requests.bad:.0f} of {requests.total:.0f} failed"
     return lines
 
 
@@ -175,6 +182,15 @@ def _scaled(events: Iterable[Event], start: datetime | None, end: datetime | Non
         within = start.replace(microsecond=0) <= event.time and (end is None or event.time <= end)
         if within and event.data["status"] == "Successful":
             yield f"{event.data['group']}: {event.data['description']}"
+
+
+def _left(events: Sequence[Event]) -> Iterable[str]:
+    """The preparations that the game had to undo, as they are on the record."""
+    undone = {event.data["fault"]: event.data["outcome"] for event in events if event.type == Kind.FAULT_UNDONE}
+    for event in events:
+        if event.type == Kind.FAULT_PREPARED and undone.get(event.data["fault"]) == _RESTORED:
+            arguments = ", ".join(f"{key}={value}" for key, value in event.data["arguments"].items())
+            yield f"{event.data['action'].rpartition('.')[2]}({arguments})"
 
 
 def _relapses(events: Iterable[Event]) -> int:

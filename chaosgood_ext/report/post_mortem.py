@@ -81,6 +81,7 @@ def summary(folder: GameFolder) -> dict[str, Any]:
         "time_to_resolve_s": now.time_to_resolve_s,
         "healed_by": now.healed_by,
         "scaled": list(now.scaled),
+        "left": list(now.left),
         "relapses": now.relapses,
         "requests": {one.source: {"failed": one.bad, "total": one.total} for one in now.requests},
         "post_mortem": str(folder.post_mortem),
@@ -106,7 +107,14 @@ def _head(description: Description, now: Figures, running: bool) -> str:
 
 
 def _summary(description: Description, now: Figures) -> str:
-    told = [description.story.strip(), now.reason, _healing(now)]
+    broke = now.inject is not None and description.cause.strip()
+    told = [
+        description.story.strip(),
+        f"What broke: {' '.join(broke.split())}" if broke else "",
+        now.reason,
+        _healing(now),
+        f"Left as it was, for the game to put back: {'; '.join(now.left)}." if now.left else "",
+    ]
     return "\n\n".join(["## Summary", *(_text(part) for part in told if part)])
 
 

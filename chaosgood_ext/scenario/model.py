@@ -44,6 +44,7 @@ class Variant:
     name: str
     description: str
     activities: tuple[str, ...] = ()
+    contributing_factors: tuple[str, ...] = ()
     heals: bool = False
     """Whether the outage ends by itself, so that doing nothing is right."""
 

@@ -36,13 +36,14 @@ def choose(scenario: Scenario, name: str, fix: str, dice: Dice) -> Variant | Non
 
 
 def only(scenario: Scenario, variant: Variant | None) -> Scenario:
-    """`scenario` with what can be done in `variant`; the first fix is the autopilot's default there."""
+    """`scenario` as it is in `variant`: what can be done there, the first fix by default, and what made it possible."""
     if variant is None:
         return scenario
     fixes, cheats = (
         tuple(play for play in plays if _is_for(play, variant)) for plays in (scenario.fixes, scenario.cheats)
     )
-    return replace(scenario, fixes=fixes, cheats=cheats)
+    factors = (*scenario.contributing_factors, *variant.contributing_factors)
+    return replace(scenario, fixes=fixes, cheats=cheats, contributing_factors=factors)
 
 
 def played(method: Sequence[Mapping[str, Any]], scenario: Scenario, variant: Variant | None) -> list[Mapping[str, Any]]:

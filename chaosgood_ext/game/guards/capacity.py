@@ -41,7 +41,7 @@ def look(scene: Scene, calm: Counts | None) -> Counts:
 def compare(calm: Counts, now: Counts) -> Finding:
     """Fewer than in the calm is wrong; more is not."""
     fewer = [
-        f"there are {now.get(what, 0)} {what}, where there were {count}"
+        f"{what}: {now.get(what, 0)}, where there were {count}"
         for what, count in calm.items()
         if now.get(what, 0) < count
     ]

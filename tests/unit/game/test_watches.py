@@ -72,6 +72,21 @@ def test_what_users_get_is_counted_kept_and_told_when_it_crosses_the_objective(f
     assert crossing.time == datetime.fromtimestamp(102, UTC)
 
 
+def test_users_are_back_at_the_objective_when_nothing_failed_for_three_seconds(folder):
+    said = {}
+    bad = {101, 102, 104}
+    with serve(prometheus_saying(said)) as server:
+        watch = UserExperience(Prometheus("Prometheus", server.url), folder, Observations(), 0.99)
+        for now in range(101, 110):
+            seen = [(at, int(at not in bad)) for at in range(99, now + 1)]
+            said[PROBER_QUERY] = [series(seen, journey="home")]
+            watch.look()
+    below, back = told(folder, Kind.SLI_CROSSED)
+    assert (below.data["below"], below.time.timestamp()) == (True, 102)
+    assert (back.data["below"], back.data["bad"]) == (False, 0)
+    assert back.time.timestamp() > 106
+
+
 def alert(name, started, *, page="true"):
     return {
         "fingerprint": name, "startsAt": started, "labels": {"alertname": name, "page": page, "severity": "critical"},

@@ -68,6 +68,33 @@ def test_auto_scaling_is_named_where_it_healed_what_the_responder_did_not(tmp_pa
     assert headline(figures(folder))["healed by"].endswith("and web: Launching i-2")
 
 
+def prepared(fault, **arguments):
+    return {"fault": fault, "action": "a.b.set_something", "arguments": arguments}
+
+
+def test_what_somebody_had_left_so_and_nobody_mended_is_told_of_a_game_that_was_won(tmp_path):
+    events = [
+        (2, Kind.FAULT_PREPARED, "game", prepared("an ordinary day", seconds=300)),
+        (3, Kind.FAULT_PREPARED, "game", prepared("another day", seconds=5)),
+        (32, Kind.FAULT_UNDONE, "game", {"fault": "f", "outcome": "restored"}),
+        (33, Kind.FAULT_UNDONE, "game", {"fault": "an ordinary day", "outcome": "restored"}),
+        (34, Kind.FAULT_UNDONE, "game", {"fault": "another day", "outcome": "it was back already"}),
+    ]
+    folder = healed(tmp_path / "g", *events)
+    assert summary(folder)["left"] == ["set_something(seconds=300)"]
+    assert headline(figures(folder))["not mended"] == "set_something(seconds=300)"
+    assert "Left as it was, for the game to put back: set\\_something(seconds=300)." in render(folder)
+    lost = game_on_disk(tmp_path / "h", *events, (40, Kind.VERDICT, "game", {"verdict": "timed-out", "reason": "r"}))
+    assert summary(lost)["left"] == []
+
+
+def test_the_cause_is_told_once_it_was_broken(tmp_path):
+    assert "What broke: a rule is gone" in render(
+        game_on_disk(tmp_path / "g", (3, Kind.FAULT_INJECTED, "game", prepared("f")), cause="a rule\n is gone")
+    )
+    assert "What broke" not in render(game_on_disk(tmp_path / "h", cause="a rule is gone"))
+
+
 def test_what_was_not_healed_was_healed_by_nobody(tmp_path):
     assert figures(game_on_disk(tmp_path / "g", (1, Kind.GAME_STARTED, "game", {}))).healed_by is None
 

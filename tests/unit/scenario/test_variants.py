@@ -52,6 +52,13 @@ def test_a_variant_has_its_own_fixes_and_cheats_and_those_of_all():
     assert only(scenario(), None) == scenario()
 
 
+def test_what_made_a_variant_possible_is_told_with_what_made_all_of_them_so():
+    late = Variant("late", "D", contributing_factors=("nobody was there",))
+    told = Scenario("T", "S", "P", "easy", 60, (), (), contributing_factors=("haste",), variants=(HARD, late))
+    assert only(told, late).contributing_factors == ("haste", "nobody was there")
+    assert only(told, HARD).contributing_factors == ("haste",)
+
+
 def test_activities_of_others_are_not_played():
     names = [one["name"] for one in played(METHOD, scenario(HARD, SOFT), HARD)]
     assert names == ["load", "break it", "hide it", "wait"]

@@ -152,8 +152,13 @@ def rules(**changes):
     ("module", "calm", "now", "word"),
     [
         (database_public, False, True, "publicly accessible"),
-        (capacity, TARGETS, {"healthy targets of the web tier": 1}, "there are 1 healthy targets"),
-        (capacity, TARGETS, {}, "there are 0"),
+        (
+            capacity,
+            TARGETS,
+            {"healthy targets of the web tier": 1},
+            "healthy targets of the web tier: 1, where there were 2",
+        ),
+        (capacity, TARGETS, {}, "healthy targets of the web tier: 0,"),
         (
             tiers,
             frozenset({"the database shop", "the host i-1"}),
