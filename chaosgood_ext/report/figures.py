@@ -20,7 +20,7 @@ from chaosgood_ext.record.words import duration
 RESPONDER = "the responder"
 ITSELF = "itself"
 _RESTORED = "restored"
-_MET = {"prober": "prober's journeys", "traffic": "at the web tier"}
+_MET = {"prober": ("journeys failed", "prober"), "traffic": ("requests failed", "web tier")}
 _ACT_SLACK = timedelta(seconds=3)
 """Errors are no continuum: the repair may come a little after the last of them. CloudTrail tells whole seconds."""
 
@@ -139,11 +139,12 @@ def headline(figures: Figures) -> dict[str, str]:
         if figures.scaled:
             lines["healed by"] += f", and {figures.scaled[-1]}"
     if figures.left:
-        lines["not mended"] = "; ".join(figures.left)
+        lines["not mended"] = ", ".join(one.partition("(")[0] for one in figures.left)
     if figures.relapses:
         lines["relapses"] = f"{figures.relapses}: users were served for less than the hold window"
     for requests in figures.requests:
-        lines[_MET.get(requests.source, requests.source)] = f"{requests.bad:.0f} of {requests.total:.0f} failed"
+        what, where = _MET.get(requests.source, ("failed", requests.source))
+        lines[what] = f"{requests.bad:.0f} of {requests.total:.0f} ({where})"
     return lines
 
 

@@ -82,7 +82,7 @@ def test_what_somebody_had_left_so_and_nobody_mended_is_told_of_a_game_that_was_
     ]
     folder = healed(tmp_path / "g", *events)
     assert summary(folder)["left"] == ["set_something(seconds=300)"]
-    assert headline(figures(folder))["not mended"] == "set_something(seconds=300)"
+    assert headline(figures(folder))["not mended"] == "set_something"
     assert "Left as it was, for the game to put back: set\\_something(seconds=300)." in render(folder)
     lost = game_on_disk(tmp_path / "h", *events, (40, Kind.VERDICT, "game", {"verdict": "timed-out", "reason": "r"}))
     assert summary(lost)["left"] == []
