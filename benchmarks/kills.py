@@ -104,10 +104,9 @@ def shared_twin(folder: Path) -> Iterator[dict[str, str]]:
             **own, "CHAOSGOOD_TWIN": twin.name, "CHAOSGOOD_GAMES": str(folder), "CHAOSGOOD_RESPONDER": "autopilot",
         }  # fmt: skip
     finally:
-        launcher.shut_down(twin)
-        for rebuilt in launcher.running():  # `chaos reset` builds another one under the same name
-            if rebuilt.name == twin.name:
-                launcher.shut_down(rebuilt)
+        for now in launcher.running():  # `chaos reset` builds another one under the same name
+            if now.name == twin.name:
+                launcher.shut_down(now)
 
 
 def kill_one(

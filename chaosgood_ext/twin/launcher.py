@@ -375,5 +375,9 @@ def _write_record(twin: RunningTwin) -> None:
 
 
 def _forget(twin: RunningTwin) -> None:
+    """Remove the files of a twin, unless a later one of its name has them by now."""
+    with contextlib.suppress(OSError, ValueError, KeyError):
+        if json.loads(twin.record_path.read_text())["pid"] != twin.pid:
+            return
     twin.record_path.unlink(missing_ok=True)
     twin.log_path.unlink(missing_ok=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import subprocess
 from pathlib import Path
 
 import psutil
@@ -12,6 +13,7 @@ import pytest
 
 from chaosgood_ext.errors import BadInput, TwinError
 from chaosgood_ext.twin import launcher
+from chaosgood_ext.twin.launcher import RunningTwin
 
 
 @pytest.fixture(autouse=True)
@@ -51,6 +53,15 @@ def test_the_log_of_a_twin_that_is_being_started_stays(run_folder: Path) -> None
 def test_a_record_that_cannot_be_read_stops_nobody(run_folder: Path) -> None:
     (run_folder / "torn.json").write_text('{"name": "torn", "pi')
     assert launcher.running() == []
+
+
+def test_who_ends_a_twin_that_is_gone_leaves_the_files_of_a_later_one_of_its_name(run_folder: Path) -> None:
+    gone = subprocess.Popen(["true"])
+    gone.wait()
+    record(run_folder, "again", *this_process())
+    launcher.shut_down(RunningTwin("again", gone.pid, gone.pid, started=0.0, private=False, outputs={}))
+    assert launcher.find("again").pid == os.getpid()
+    assert (run_folder / "again.log").exists()
 
 
 def test_no_twin_one_twin_and_several(run_folder: Path) -> None:
