@@ -1,6 +1,5 @@
-"""Games of sg-break on a real twin that must not be won, and one that nobody repaired; the last one spoils the twin."""
+"""Games of sg-break on a real twin that no responder wins; `make games` plays every cheat."""
 
-import json
 import os
 import subprocess
 import sys
@@ -89,14 +88,6 @@ def test_who_does_nothing_times_out_and_the_fault_is_undone(play, twin, ec2):
     assert (status, told["verdict"]) == (1, "timed-out")
     assert any(event.type == "chaosgood.fault.undone" for event in events)
     assert app_rules(ec2, twin) == 1
-
-
-def test_two_halves_are_the_world_and_rejected(play):
-    status, told, events = play(CHAOSGOOD_RESPONDER="autopilot", CHAOSGOOD_FIX="two-halves")()
-    assert (status, told["verdict"]) == (1, "rejected")
-    verdict = next(event.data for event in events if event.type == "chaosgood.verdict")
-    assert verdict["guards"] == ["database-reach"]
-    assert "0.0.0.0/0 (everybody)" in json.dumps(verdict)
 
 
 def test_every_kind_of_cheat_is_there_to_be_played():
