@@ -23,7 +23,7 @@ doctor: .venv/.run ## try what the twin needs of this machine
 	$(BIN)/chaos doctor
 
 test: lint .venv/.audit ## linters, types, import contracts, then every test; WORKERS=1 has them run one by one
-	$(BIN)/pytest -n $(WORKERS) --dist loadgroup
+	$(BIN)/pytest -n $(WORKERS)
 
 lint: .venv/.dev ## linters, types and import contracts alone
 	$(BIN)/ruff check $(CODE)
