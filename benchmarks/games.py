@@ -27,7 +27,6 @@ from benchmarks.figures import PAGE, RESULTS, Figure, keep, publish, show
 from benchmarks.twin import proportional_kib
 from chaosgood_ext.record.event import Kind
 from chaosgood_ext.record.folder import GameFolder
-from chaosgood_ext.report.figures import figures
 from chaosgood_ext.report.post_mortem import summary
 from chaosgood_ext.scenario.load import load
 from chaosgood_ext.scenario.model import Scenario, Variant
@@ -151,19 +150,22 @@ def _outcome(case: Case, folder: Path, status: int, whole_s: float, peak_mib: fl
     if not found:
         raise SystemExit(f"the game left no record:\n{(folder / 'output').read_text()}")
     events = list(_events(found[0]))
-    told, now = summary(GameFolder(found[0].parent)), figures(GameFolder(found[0].parent))
-    ends = {event["type"]: datetime.fromisoformat(event["time"]) for event in events}
+    told = summary(GameFolder(found[0].parent))
+    ends = {event["type"]: event["time"] for event in events}
     verdicts = [event["data"] for event in events if event["type"] == "chaosgood.verdict"]
     return Outcome(
         case, told["verdict"], told["reason"], verdicts[-1].get("guards", ()) if verdicts else (), status,
-        round(whole_s, 2), _between(now.inject, now.impact), told["time_to_detect_s"],
+        round(whole_s, 2), _between(told["t_inject"], told["t_impact"]), told["time_to_detect_s"],
         _between(ends.get(Kind.RESPONDER_ENDED), ends.get(Kind.VERDICT)), told["time_to_resolve_s"],
         any(event["type"] == Kind.FAULT_UNDONE for event in events), round(peak_mib, 1),
     )  # fmt: skip
 
 
-def _between(start: datetime | None, end: datetime | None) -> float | None:
-    return (end - start).total_seconds() if start and end else None
+def _between(start: str | None, end: str | None) -> float | None:
+    """Seconds between two times in ISO 8601, where there are both."""
+    if not (start and end):
+        return None
+    return (datetime.fromisoformat(end) - datetime.fromisoformat(start)).total_seconds()
 
 
 def _events(path: Path) -> Iterator[dict[str, Any]]:

@@ -165,18 +165,21 @@ class ScalingActivities:
         """Note the scaling activities that came to an end and were not noted yet."""
         resources = self.aws.outputs.resources
         groups = [resources[key] for key in sorted(resources) if key.endswith("_auto_scaling_group_name")]
-        client = self.aws.client("autoscaling")
+        since = self.since.replace(microsecond=0)  # AWS tells whole seconds
+        for group in groups:
+            for one in reversed(self._of(group)):
+                over = one["StatusCode"] in _OVER and one["StartTime"] >= since
+                if over and one["ActivityId"] not in self._told:
+                    self._told.add(one["ActivityId"])
+                    self._note(group, one)
+
+    def _of(self, group: str) -> list[Mapping[str, Any]]:
         with answering("Reading the scaling activities"):
-            for group in groups:
-                found = client.describe_scaling_activities(AutoScalingGroupName=group, MaxRecords=_ACTIVITIES)
-                for one in reversed(found["Activities"]):
-                    if one["StatusCode"] in _OVER and one["StartTime"] >= self.since.replace(microsecond=0):
-                        self._note(group, one)
+            client = self.aws.client("autoscaling")
+            found = client.describe_scaling_activities(AutoScalingGroupName=group, MaxRecords=_ACTIVITIES)
+            return list(found["Activities"])
 
     def _note(self, group: str, activity: Mapping[str, Any]) -> None:
-        if activity["ActivityId"] in self._told:
-            return
-        self._told.add(activity["ActivityId"])
         data = {
             "group": group, "description": activity["Description"], "cause": activity["Cause"],
             "status": activity["StatusCode"], "message": activity.get("StatusMessage", ""),

@@ -176,7 +176,7 @@ def _changes(event: Event) -> bool:
 
 
 def _scaled(events: Iterable[Event], start: datetime | None, end: datetime | None) -> Iterable[str]:
-    """AWS tells whole seconds."""
+    """What was launched and ended within this time; AWS tells whole seconds."""
     if start is None:
         return
     for event in sorted((one for one in events if one.type == Kind.SCALED), key=lambda one: one.time):

@@ -40,7 +40,6 @@ _DATA = {
     "servicediscovery": {"DiscoverInstances", "DiscoverInstancesRevision"},
     "s3": {"GetObject", "PutObject", "DeleteObject", "HeadObject", "CopyObject", "ListParts", "UploadPart"},
 }
-_SIGNING = {"elbv2": "elasticloadbalancing"}
 _SECRET = {"secretAccessKey", "sessionToken", "masterUserPassword", "userData"}
 _SECRET_THERE = {("ssm", "SendCommand"): {"parameters"}}
 
@@ -168,13 +167,12 @@ class Trail:
         self._events.append(Event(call, answer))
 
     def tell(
-        self, by: Identity, region: str, called: tuple[str, str], asked: Mapping[str, Any], returned: Mapping[str, Any]
+        self, by: Identity, region: str, action: str, asked: Mapping[str, Any], returned: Mapping[str, Any]
     ) -> None:
-        """Keep what a service did in its role `by`: `called` are another service (botocore's name) and its action."""
-        service, action = called
+        """Keep that a service, in its role `by`, called an `action` of EC2."""
         name = by.role_arn.split("/")[2]  # arn:aws:iam::…:role/aws-service-role/<service>/<role>
         request = Request("POST", "/", {}, b"", name)
-        call = Call(request, region, _SIGNING.get(service, service), service, action, by)
+        call = Call(request, region, "ec2", "ec2", action, by)
         self._events.append(Deed(call, Answer(200, (), b""), asked=asked, returned=returned))
 
     def lookup(self, call: Call) -> Mapping[str, Any]:

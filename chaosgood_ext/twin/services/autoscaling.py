@@ -169,7 +169,7 @@ class AutoScaling:
     def _tell(self, action: str, asked: Mapping[str, Any], returned: Mapping[str, Any]) -> None:
         """Put what the service calls of EC2 into CloudTrail's history."""
         if self._trail is not None:
-            self._trail.tell(_ITSELF, self._state.region, ("ec2", action), asked, returned)
+            self._trail.tell(_ITSELF, self._state.region, action, asked, returned)
 
     # -- instances on their way
 
