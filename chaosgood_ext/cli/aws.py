@@ -105,7 +105,10 @@ def up(hours: float | None, yes: bool) -> None:
 @aws.command()
 @click.option("--yes", "-y", is_flag=True, help="Do not ask.")
 def down(yes: bool) -> None:
-    """Destroy the environment, sweep what players left, and say whether anything is left; repeat it after a failure."""
+    """Destroy the environment, and sweep what terraform does not know of, until nothing is left.
+
+    It can be repeated after any failure, and works without terraform's state as well.
+    """
     import sys
 
     from chaosgood_ext.cli.common import reported
@@ -123,7 +126,7 @@ def down(yes: bool) -> None:
                 return
         left = building.take_down(site)
         if left:
-            print(f"{len(left)} things still carry the tag game={site.topology['name']}:", *left, sep="\n  ")
+            print(f"{len(left)} things of {site.topology['name']} are left:", *left, sep="\n  ")
             print("Repeat `chaos aws down` in some minutes; what stays then, delete in the console.")
             sys.exit(1)
         print(f"Nothing is left in account {caller.account_id}.")

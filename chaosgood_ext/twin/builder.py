@@ -15,6 +15,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from chaosgood_ext.twin.access import Access, policies
+from chaosgood_ext.twin.cloud import ACCOUNT_ID
 from chaosgood_ext.twin.guardrails import RETENTION_DAYS, Guardrails
 
 Topology = Mapping[str, Any]
@@ -378,6 +379,9 @@ class Builder:
             "requiresCompatibilities": ["EC2"],
             "cpu": str(wanted["cpu"]),
             "memory": str(wanted["memory"]),
+            "executionRoleArn": f"arn:aws:iam::{ACCOUNT_ID}:role/{self._named('execution')}",
+            "taskRoleArn": f"arn:aws:iam::{ACCOUNT_ID}:role/{self._named('task')}",
+            "tags": _lower(self._tags(wanted["family"], "app")),
             "containerDefinitions": [
                 {
                     "name": container["name"],
@@ -403,7 +407,10 @@ class Builder:
     def _make_service_registry(self) -> None:
         discovery, wanted = self._client("servicediscovery"), self._topology["service_discovery"]
         operation = discovery.create_private_dns_namespace(
-            Name=wanted["namespace"], Vpc=self.resources["vpc_id"], CreatorRequestId=self._name
+            Name=wanted["namespace"],
+            Vpc=self.resources["vpc_id"],
+            CreatorRequestId=self._name,
+            Tags=self._tags(wanted["namespace"]),
         )
         done = discovery.get_operation(OperationId=operation["OperationId"])["Operation"]
         made = discovery.create_service(
@@ -415,6 +422,7 @@ class Builder:
                 "DnsRecords": [{"Type": "SRV", "TTL": wanted["ttl_s"]}],
             },
             HealthCheckCustomConfig={"FailureThreshold": 1},
+            Tags=self._tags(wanted["service"]),
         )
         self._registry = made["Service"]["Arn"]
 
@@ -489,7 +497,11 @@ class Builder:
             }
             for name, target in wanted["records"].items()
         ]
-        route53.change_resource_record_sets(HostedZoneId=zone["HostedZone"]["Id"], ChangeBatch={"Changes": changes})
+        zone_id = zone["HostedZone"]["Id"]
+        route53.change_resource_record_sets(HostedZoneId=zone_id, ChangeBatch={"Changes": changes})
+        route53.change_tags_for_resource(
+            ResourceType="hostedzone", ResourceId=zone_id.rpartition("/")[2], AddTags=self._tags(wanted["name"])
+        )
 
     def _record(self, target: str) -> dict[str, Any]:
         kind, _, key = target.partition(":")

@@ -21,10 +21,10 @@ from chaosgood_ext.environment.aws.settings import (
     write,
     written,
 )
-from chaosgood_ext.environment.aws.sweep import Sweeper
+from chaosgood_ext.environment.aws.sweep.sweeper import Sweeper
 from chaosgood_ext.environment.aws.terraform import Change, TerraformFailed
 from chaosgood_ext.environment.outputs import Outputs, parse
-from chaosgood_ext.errors import EnvironmentUnavailable
+from chaosgood_ext.errors import ChaosGoodError, EnvironmentUnavailable, MachineError
 
 Progress = Callable[[str], None]
 
@@ -117,10 +117,11 @@ def build(site: Site, planned: Planned) -> Outputs:
 
 
 def take_down(site: Site) -> list[str]:
-    """Destroy the environment and sweep what is left of it; return the ARNs of what is still there.
+    """Destroy the environment and sweep what is left of it; return what is still there, as people call it.
 
-    What players made (rules, groups, hosts) makes terraform fail: then it is deleted, and terraform tries again. Raises
-    :class:`~chaosgood_ext.environment.aws.terraform.TerraformFailed` when that fails as well.
+    The sweep needs neither terraform nor its state: it deletes what players made and terraform trips over, and the
+    whole environment where the state is lost or terraform cannot be had. Raises
+    :class:`~chaosgood_ext.environment.aws.terraform.TerraformFailed` only while another terraform works on it.
     """
     caller = site.caller()
     told = written(site.folder)
@@ -128,24 +129,31 @@ def take_down(site: Site) -> list[str]:
     # An end in the past is as good as any: variables must be there, or terraform does not destroy.
     until = str(told.get("expires_at") or "2000-01-01T00:00:00Z")
     write(site.settings, caller.account_id, until, site.folder)
-    site.on_progress("terraform init")
-    site.terraform.init()
-    sweeper = site.sweeper()
-    site.on_progress("terraform destroy")
-    try:
-        site.terraform.destroy()
-    except TerraformFailed as failed:
-        site.on_progress(f"{failed.what} Deleting what terraform did not make, then trying again")
-        sweeper.clear()
-        site.terraform.destroy()
+    failed = _destroy(site)
+    if failed is not None:
+        site.on_progress(f"{failed.what} Sweeping away what is there instead")
     site.outputs.unlink(missing_ok=True)
     site.on_progress("looking for what is left")
-    if sweeper.left():
-        sweeper.clear()
-    left = sweeper.until_nothing_is_left()
+    left = site.sweeper().clear()
+    if failed is not None and not left and (failed := _destroy(site)):
+        site.on_progress(f"nothing is left, but terraform's state does not know it yet: {failed.what}")
     if not left:
         forget(site.folder)
     return left
+
+
+def _destroy(site: Site) -> ChaosGoodError | None:
+    """Let terraform destroy; return why it did not."""
+    try:
+        site.on_progress("terraform init")
+        site.terraform.init()
+        site.on_progress("terraform destroy")
+        site.terraform.destroy()
+    except (MachineError, TerraformFailed) as failed:
+        if isinstance(failed, TerraformFailed) and failed.is_locked:
+            raise
+        return failed
+    return None
 
 
 def _same_account(told: Mapping[str, Any], account_id: str) -> None:

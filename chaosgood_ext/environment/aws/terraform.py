@@ -9,6 +9,7 @@ import subprocess
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,8 @@ Streamer = Callable[[Sequence[str], Callable[[str], None]], int]
 """Runs a command, hands on each line that it prints (standard error among them), and returns its status."""
 
 OLDEST = (1, 9)
+
+_LOCKED = "Error acquiring the state lock"
 
 _REASONS: tuple[tuple[str, str, str], ...] = (
     (
@@ -57,7 +60,7 @@ _REASONS: tuple[tuple[str, str, str], ...] = (
         "Use a role that may build all of it, such as AdministratorAccess in an account for games alone.",
     ),
     (
-        r"Error acquiring the state lock",
+        _LOCKED,
         "another terraform works on this environment, or one that died left its lock",
         "Wait for it; if there is none: terraform -chdir=terraform force-unlock ID.",
     ),
@@ -70,8 +73,7 @@ _REASONS: tuple[tuple[str, str, str], ...] = (
     (
         r"AlreadyExists|already exists|BucketAlreadyOwnedByYou|InvalidGroup\.Duplicate|DuplicateLoadBalancerName",
         "something of that name exists and is not in terraform's state",
-        "It may be of a build whose state is lost. `make aws-down` removes what costs and names the rest, "
-        "to be removed by hand; then repeat the command.",
+        "It may be of a build whose state is lost: `make aws-down` removes all of that; then repeat the command.",
     ),
     (
         r"DependencyViolation|has dependencies and cannot be deleted|has a dependent object|DeleteConflict",
@@ -104,6 +106,11 @@ class TerraformFailed(EnvironmentUnavailable):
         self.output = output
         reason, remedy = explain(output)
         super().__init__(f"terraform {step} failed: {reason}.", remedy)
+
+    @property
+    def is_locked(self) -> bool:
+        """Whether it failed because another terraform works on the same state, or one that died left its lock."""
+        return _LOCKED in self.output
 
 
 def explain(output: str) -> tuple[str, str]:
@@ -166,7 +173,10 @@ def stream(argv: Sequence[str], on_line: Callable[[str], None]) -> int:
 
 
 class Terraform:
-    """Terraform in one folder. Every method raises :class:`TerraformFailed` when terraform does."""
+    """Terraform in one folder.
+
+    Every method raises :class:`TerraformFailed` when terraform does, and :class:`MachineError` where there is none.
+    """
 
     def __init__(
         self, folder: Path, on_progress: Progress, *, run: Streamer = stream, program: str | None = None
@@ -174,7 +184,11 @@ class Terraform:
         self._folder = folder
         self._tell = on_progress
         self._run = run
-        self._program = program or _find()
+        self._given = program
+
+    @cached_property
+    def _program(self) -> str:
+        return self._given or _find()
 
     def init(self) -> None:
         """Fetch the provider and set up the state; refuses a terraform that is too old (:class:`MachineError`)."""

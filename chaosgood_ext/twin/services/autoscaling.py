@@ -265,6 +265,5 @@ class AutoScaling:
                 group.deregister([{"Id": one.instance_id}])
 
     def _drains(self, group: FakeAutoScalingGroup, one: InstanceState) -> bool:
-        return any(
-            target.id == one.instance.id for arn in group.target_group_arns or [] for target in self._health_of(arn)
-        )
+        there = [arn for arn in group.target_group_arns or [] if arn in self._state.elbv2.target_groups]
+        return any(target.id == one.instance.id for arn in there for target in self._health_of(arn))

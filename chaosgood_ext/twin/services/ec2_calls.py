@@ -17,6 +17,7 @@ from moto.ec2.models.instance_types import INSTANCE_TYPES
 
 from chaosgood_ext.twin.cloud.mends.ec2 import life_of
 from chaosgood_ext.twin.cloud.wire import AwsError, Call
+from chaosgood_ext.twin.services.ec2_dependents import check_unused
 from chaosgood_ext.twin.services.ec2_supported import refuse
 
 if TYPE_CHECKING:
@@ -39,7 +40,6 @@ class Ec2Calls:
         self._state = state
         self._checkers: Mapping[str, Callable[[Mapping[str, Any]], None]] = {
             "CreateVpc": self._check_vpc,
-            "DeleteSecurityGroup": self._check_use,
             "ModifyNetworkInterfaceAttribute": self._check_interface,
             "RunInstances": self._check_launch,
         }
@@ -48,6 +48,7 @@ class Ec2Calls:
         """Raise :class:`AwsError` for a call that AWS would refuse, and for one that the twin would not act on."""
         refuse(call)
         asked = call.parameters
+        check_unused(self._state, call.action, asked)
         named = [*asked.get("InstanceIds", []), *([asked["InstanceId"]] if "InstanceId" in asked else [])]
         for instance_id in named:
             if not _INSTANCE_ID.fullmatch(str(instance_id)):
@@ -68,12 +69,6 @@ class Ec2Calls:
         interface = self._state.ec2.enis.get(asked.get("NetworkInterfaceId", ""))
         if interface is not None and "Groups" in asked:
             self._check_groups(asked["Groups"], interface.vpc_id)
-
-    def _check_use(self, asked: Mapping[str, Any]) -> None:
-        group_id = asked.get("GroupId", "")
-        for interface in self._state.ec2.enis.values():
-            if any(group.id == group_id for group in interface.group_set):
-                raise AwsError("DependencyViolation", f"resource {group_id} has a dependent object")
 
     def _check_vpc(self, _asked: Mapping[str, Any]) -> None:
         if any(vpc.id != self._state.ec2.default_vpc.id for vpc in self._state.ec2.vpcs.values()):

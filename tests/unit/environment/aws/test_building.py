@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import boto3
 import pytest
+from botocore.exceptions import ClientError
 from moto import mock_aws
 
 from chaosgood_ext.environment.aws import building, settings
-from chaosgood_ext.environment.aws.sweep import Sweeper
-from chaosgood_ext.environment.aws.terraform import Change, TerraformFailed
+from chaosgood_ext.environment.aws.sweep.sweeper import Sweeper
+from chaosgood_ext.environment.aws.terraform import Change, Terraform, TerraformFailed
 from chaosgood_ext.errors import BadInput, EnvironmentUnavailable
 from tests.fakes.outputs import outputs_document
 
@@ -63,6 +64,8 @@ class FakeTerraform:
     def destroy(self) -> None:
         self._step("destroy")
         ec2 = boto3.client("ec2", region_name="us-east-1")
+        if not ec2.describe_vpcs(Filters=[{"Name": "vpc-id", "Values": [self.vpc]}])["Vpcs"]:
+            return
         groups = ec2.describe_security_groups(Filters=[{"Name": "vpc-id", "Values": [self.vpc]}])["SecurityGroups"]
         for group in groups:
             if group["GroupName"] == "chaosgood-database":
@@ -225,34 +228,97 @@ def test_down_deletes_what_players_made_when_terraform_trips_over_it(tmp_path: P
     assert terraform.done.count("destroy") == 2
     (host,) = ec2.describe_instances(InstanceIds=[made])["Reservations"][0]["Instances"]
     assert host["State"]["Name"] == "terminated"
-    assert Sweeper(boto3.Session(), "us-east-1", "chaosgood").vpcs() == []
+    assert Sweeper(boto3.Session(), "us-east-1", "chaosgood").left() == []
 
 
-def test_down_lets_a_player_in_whom_the_budget_locked_out(tmp_path: Path) -> None:
+def test_down_deletes_the_role_of_a_player_whom_the_budget_locked_out(tmp_path: Path) -> None:
     terraform = FakeTerraform()
     where = site(tmp_path, terraform)
     up(where)
     iam = boto3.client("iam", region_name="us-east-1")
     statement = {"Effect": "Deny", "Action": "*", "Resource": "*"}
     document = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
-    iam.create_role(RoleName="chaosgood-player", AssumeRolePolicyDocument=document)
-    lockout = iam.create_policy(PolicyName="chaosgood-lockout", PolicyDocument=document)["Policy"]["Arn"]
+    iam.create_role(RoleName="chaosgood-player", AssumeRolePolicyDocument=document, Tags=TAGS)
+    made = iam.create_policy(PolicyName="chaosgood-lockout", PolicyDocument=document, Tags=TAGS)
+    lockout = made["Policy"]["Arn"]
     iam.attach_role_policy(RoleName="chaosgood-player", PolicyArn=lockout)
     assert building.take_down(where) == []
     assert terraform.done.count("destroy") == 2
-    assert iam.list_attached_role_policies(RoleName="chaosgood-player")["AttachedPolicies"] == []
+    assert iam.list_roles()["Roles"] == iam.list_policies(Scope="Local")["Policies"] == []
 
 
 @pytest.mark.parametrize("step", ["init", "destroy"])
-def test_down_can_be_repeated_after_a_failure(step: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "said",
+    [
+        "Error: Failed to query available provider packages: could not connect to registry.terraform.io",
+        "Error: Error loading state: state snapshot was created by Terraform v9.9.9, which is newer",
+        "api error DependencyViolation: The vpc 'vpc-1' has dependencies",
+    ],
+)
+def test_down_leaves_nothing_whatever_becomes_of_terraform(step: str, said: str, tmp_path: Path) -> None:
     terraform = FakeTerraform()
     where = site(tmp_path, terraform)
     up(where)
-    terraform.failures = {step: "api error ExpiredToken: expired"}
-    if step == "init":
-        with pytest.raises(TerraformFailed, match="expired"):
-            building.take_down(where)
+    terraform.failures = {step: said}
     assert building.take_down(where) == []
+    assert where.sweeper().left() == []
+    assert terraform.done[-1] == "destroy"
+
+
+def test_down_without_terraform_and_its_state_says_so_and_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    where = site(tmp_path, FakeTerraform())
+    up(where)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    told: list[str] = []
+    without = replace(where, terraform=Terraform(tmp_path, told.append), on_progress=told.append)
+    assert building.take_down(without) == []
+    assert where.sweeper().left() == []
+    assert "terraform is missing. Sweeping away what is there instead" in told
+    assert "nothing is left, but terraform's state does not know it yet: terraform is missing." in told
+
+
+def test_down_waits_for_another_terraform(tmp_path: Path) -> None:
+    terraform = FakeTerraform()
+    where = site(tmp_path, terraform)
+    up(where)
+    before = where.sweeper().left()
+    terraform.failures = {"destroy": "Error: Error acquiring the state lock: resource temporarily unavailable"}
+    with pytest.raises(TerraformFailed, match="another terraform"):
+        building.take_down(where)
+    assert where.sweeper().left() == before
+
+
+def test_a_sweep_ends_with_credentials_that_expire(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    where = site(tmp_path, FakeTerraform(failures={"destroy": "api error ExpiredToken: expired"}))
+    up(where)
+
+    def expired(_self: Any, operation: str, _asked: Any) -> Any:
+        raise ClientError({"Error": {"Code": "ExpiredToken", "Message": "expired"}}, operation)
+
+    sweeper = where.sweeper()
+    monkeypatch.setattr("botocore.client.BaseClient._make_api_call", expired)
+    with pytest.raises(EnvironmentUnavailable, match="credentials expired"):
+        sweeper.clear()
+
+
+def test_what_aws_refuses_is_named_with_its_reason(tmp_path: Path) -> None:
+    where = site(tmp_path, FakeTerraform())
+    up(where)
+    refused = {"AccessDenied": "iam:ListRoles", "UnauthorizedOperation": "ec2:DeleteVpc"}
+
+    def refuse(model: Any, **_: Any) -> None:
+        for code, call in refused.items():
+            if call == f"{model.service_model.signing_name}:{model.name}":
+                raise ClientError({"Error": {"Code": code, "Message": "no"}}, model.name)
+
+    session = boto3.Session()
+    session.events.register("before-call", refuse)
+    left = Sweeper(session, "us-east-1", "chaosgood").clear(deadline_s=0)
+    (vpc,) = Sweeper(boto3.Session(), "us-east-1", "chaosgood").left()
+    assert left == [f"{vpc} (UnauthorizedOperation)", "roles, which cannot be listed (AccessDenied)"]
 
 
 def test_down_needs_no_file_of_the_build_and_no_end_in_the_future(tmp_path: Path) -> None:
@@ -269,7 +335,7 @@ def test_down_with_credentials_of_another_account_is_refused(tmp_path: Path) -> 
         building.take_down(where)
 
 
-def test_what_stays_is_named(tmp_path: Path) -> None:
+def test_what_no_sweep_knows_is_named_and_nothing_of_others_is() -> None:
     elsewhere = boto3.client("sqs", region_name="us-east-1")
     elsewhere.create_queue(QueueName="forgotten", tags={"game": "chaosgood"})
     iam = boto3.client("iam", region_name="us-east-1")
@@ -283,10 +349,9 @@ def test_what_stays_is_named(tmp_path: Path) -> None:
             AvailabilityZones=["us-east-1a"], Tags=[{"Key": "game", "Value": value, "PropagateAtLaunch": True}],
         )  # fmt: skip
     sweeper = Sweeper(boto3.Session(), "us-east-1", "chaosgood")
-    group, role, queue = sweeper.until_nothing_is_left(deadline_s=0)
-    assert group.endswith(":autoScalingGroupName/chaosgood-web")
-    assert role == f"arn:aws:iam::{ACCOUNT}:role/chaosgood-web"
-    assert queue == f"arn:aws:sqs:us-east-1:{ACCOUNT}:forgotten"
+    queue = f"arn:aws:sqs:us-east-1:{ACCOUNT}:forgotten"
+    assert sweeper.left() == ["auto scaling group chaosgood-web", "role chaosgood-web", queue]
+    assert sweeper.clear(deadline_s=0) == [queue]
 
 
 def test_log_groups_that_a_late_writer_made_anew_go_as_well(tmp_path: Path) -> None:
@@ -297,6 +362,16 @@ def test_log_groups_that_a_late_writer_made_anew_go_as_well(tmp_path: Path) -> N
         logs.create_log_group(logGroupName=name)
     assert building.take_down(where) == []
     assert [group["logGroupName"] for group in logs.describe_log_groups()["logGroups"]] == ["/chaosgoodness/web"]
+
+
+def test_disks_that_nothing_uses_any_more_go_as_well() -> None:
+    ec2 = boto3.client("ec2", region_name="us-east-1")
+    for tags in (TAGS, [{"Key": "game", "Value": "another"}]):
+        wanted = [{"ResourceType": "volume", "Tags": tags}]
+        ec2.create_volume(AvailabilityZone="us-east-1a", Size=8, TagSpecifications=wanted)
+    assert Sweeper(boto3.Session(), "us-east-1", "chaosgood").clear(deadline_s=0) == []
+    (volume,) = ec2.describe_volumes()["Volumes"]
+    assert volume["Tags"] == [{"Key": "game", "Value": "another"}]
 
 
 def test_a_sweep_touches_nothing_of_another_game() -> None:
