@@ -85,7 +85,7 @@ def teardown_scheduled(
 def everything_tagged(
     vpc_id: str, name_prefix: str, required_tags: list[str], configuration: Configuration | None = None
 ) -> dict[str, Any]:
-    """Everything in the VPC, and what IAM, ECS, logs and auto scaling have under `name_prefix`, has these tags."""
+    """Everything in the VPC, and everything with a name that begins with `name_prefix`, has these tags."""
     return ask(
         "everything-tagged",
         f"Everything has the tags {', '.join(required_tags)}.",

@@ -23,6 +23,7 @@ from chaosgood_ext.report.compliance import Ruling, State
 EXPERIMENT = yaml.safe_load((Path(__file__).parents[3] / "experiments/governance.yaml").read_text())
 UNASKABLE = {"budget-locks-the-player-out"}
 ACCOUNT = "123456789012"
+GAME = [{"Key": "game", "Value": "chaosgood"}]
 Governed = Any
 Breaking = Iterator[str]
 """Breaks a rule, yields part of the name of the resource that fails, and mends it."""
@@ -131,6 +132,7 @@ def flow_logs_on(governed: Governed) -> Breaking:
     ec2.create_flow_logs(
         ResourceIds=[vpc], ResourceType="VPC", TrafficType="ALL", LogGroupName=one["LogGroupName"],
         DeliverLogsPermissionArn=one["DeliverLogsPermissionArn"],
+        TagSpecifications=[{"ResourceType": "vpc-flow-log", "Tags": one["Tags"]}],
     )  # fmt: skip
 
 
@@ -247,6 +249,42 @@ def test_a_broken_rule_fails_alone_and_names_its_resource_and_what_mends_it(
     assert failure.fault
     assert failure.remedy
     assert not said[rule].good
+
+
+def a_bucket(governed: Governed) -> Breaking:
+    s3, name = governed.client("s3"), f"chaosgood-trail-{ACCOUNT}"
+    tags = s3.get_bucket_tagging(Bucket=name)["TagSet"]
+    s3.delete_bucket_tagging(Bucket=name)
+    yield f"bucket {name}"
+    s3.put_bucket_tagging(Bucket=name, Tagging={"TagSet": tags})
+
+
+def a_trail(governed: Governed) -> Breaking:
+    trail, arn = governed.client("cloudtrail"), f"arn:aws:cloudtrail:us-east-1:{ACCOUNT}:trail/chaosgood"
+    trail.remove_tags(ResourceId=arn, TagsList=GAME)
+    yield "trail chaosgood"
+    trail.add_tags(ResourceId=arn, TagsList=GAME)
+
+
+def a_topic(governed: Governed) -> Breaking:
+    sns, arn = governed.client("sns"), f"arn:aws:sns:us-east-1:{ACCOUNT}:chaosgood-costs"
+    sns.untag_resource(ResourceArn=arn, TagKeys=["game"])
+    yield "topic chaosgood-costs"
+    sns.tag_resource(ResourceArn=arn, Tags=GAME)
+
+
+def a_policy(governed: Governed) -> Breaking:
+    iam, arn = governed.client("iam"), f"arn:aws:iam::{ACCOUNT}:policy/chaosgood-boundary"
+    iam.untag_policy(PolicyArn=arn, TagKeys=["game"])
+    yield "policy chaosgood-boundary"
+    iam.tag_policy(PolicyArn=arn, Tags=GAME)
+
+
+@pytest.mark.parametrize("untags", [a_bucket, a_trail, a_topic, a_policy])
+def test_tags_are_asked_of_more_than_hosts(governed: Governed, untags: Callable[[Governed], Breaking]) -> None:
+    with contextmanager(untags)(governed) as resource:
+        ruling = probes.everything_tagged(governed.resources["vpc_id"], "chaosgood", ["game", "expires-at"])
+    assert [one["resource"] for one in ruling["failures"]] == [resource]
 
 
 def test_what_is_mended_holds_again(governed: Governed) -> None:
