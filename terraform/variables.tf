@@ -54,7 +54,7 @@ variable "ci_repository" {
 }
 
 variable "ssh_public_key" {
-  description = "Public key for SSH through Session Manager, one for each environment; null: no SSH."
+  description = "Public key for SSH through Session Manager, which `make aws-up` makes for each environment; null: no SSH."
   type        = string
   default     = null
   nullable    = true

@@ -6,12 +6,12 @@ import json
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Protocol
 
-from chaosgood_ext.environment.aws import account
+from chaosgood_ext.environment.aws import account, keys
 from chaosgood_ext.environment.aws.settings import (
     TERRAFORM,
     Settings,
@@ -84,7 +84,9 @@ def plan(site: Site, hours: float | None = None) -> Iterator[Planned]:
     caller = site.caller()
     _same_account(written(site.folder), caller.account_id)
     until = _until(site, caller.account_id, hours)
-    write(site.settings, caller.account_id, until, site.folder)
+    key = {"ssh_public_key": keys.ensure(site.outputs.parent)}
+    settings = replace(site.settings, variables={**site.settings.variables, **key})
+    write(settings, caller.account_id, until, site.folder)
     site.on_progress("terraform init")
     site.terraform.init()
     site.on_progress("terraform plan")
@@ -139,6 +141,7 @@ def take_down(site: Site) -> list[str]:
         site.on_progress(f"nothing is left, but terraform's state does not know it yet: {failed.what}")
     if not left:
         forget(site.folder)
+        keys.forget(site.outputs.parent)
     return left
 
 

@@ -130,6 +130,8 @@ def test_up_keeps_the_outputs_that_games_read(tmp_path: Path) -> None:
     up(where)
     assert json.loads(where.outputs.read_text())["kind"] == "aws"
     assert settings.written(tmp_path)["expires_at"] == "2026-11-22T19:00:00Z"
+    key = where.outputs.with_name("ssh-key.pub").read_text().strip()
+    assert settings.written(tmp_path)["ssh_public_key"] == key
 
 
 def test_an_account_that_is_not_allowed_is_refused_before_anything_is_done(tmp_path: Path) -> None:
@@ -209,7 +211,7 @@ def test_down_leaves_nothing_and_forgets(tmp_path: Path) -> None:
     where = site(tmp_path, FakeTerraform())
     up(where)
     assert building.take_down(where) == []
-    assert not where.outputs.exists()
+    assert list(where.outputs.parent.iterdir()) == []
     assert settings.written(tmp_path) == {}
 
 
