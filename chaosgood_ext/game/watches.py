@@ -7,6 +7,7 @@ game's observations.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -194,6 +195,10 @@ _TRANSCRIPT = "sessionData"
 
 https://docs.aws.amazon.com/systems-manager/latest/userguide/session-manager-logging.html
 """
+_SESSION = re.compile(r"(?!i-|ecs-execute-command-).+-[0-9a-z]{17,}")
+"""A session's id, which names the stream of its transcript. That of a single command comes as plain text, once it has
+ended; the command has its own line, from the host's stream. A shell in a task has nothing but its transcript.
+"""
 
 
 @dataclass
@@ -237,6 +242,8 @@ class Sessions:
             at = datetime.fromisoformat(line["time"])
             data = {"host": line["host"], "session": line["session"], "command": line["command"]}
         except (ValueError, KeyError, TypeError):
+            if _SESSION.fullmatch(event.get("logStreamName", "")):
+                return
             at = datetime.fromtimestamp(event["timestamp"] / 1000, UTC)
             data = {"host": event.get("logStreamName", ""), "session": None, "command": event["message"]}
         host = str(data["host"])

@@ -57,6 +57,9 @@ ACCEPTED = {
     ("player", "DatabaseInBounds", "UNKNOWN_CONDITION_FOR_ACTION"): NO_CONDITION,
     ("player", "Sessions", "UNKNOWN_CONDITION_FOR_ACTION"): NO_CONDITION,
     ("player", "OwnSessions", "RESOURCE_MISMATCH"): OWN_CHANNEL,
+    ("player", "KindsOfSession", "UNKNOWN_CONDITION_FOR_ACTION"): NO_CONDITION,
+    ("ci", "Ways", "UNKNOWN_CONDITION_FOR_ACTION"): NO_CONDITION,
+    ("ci", "KindsOfWay", "UNKNOWN_CONDITION_FOR_ACTION"): NO_CONDITION,
     ("ci", "OwnWays", "RESOURCE_MISMATCH"): OWN_CHANNEL,
 }
 

@@ -5,8 +5,10 @@ https://docs.aws.amazon.com/systems-manager/latest/userguide/session-manager-wor
 
 from __future__ import annotations
 
+import base64
 import json
 import os
+import shlex
 import shutil
 import signal
 import socket
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
 
 Progress = Callable[[str], None]
 SHELL_DOCUMENT = "chaosgood-session"
+_COMMAND_DOCUMENT = "chaosgood-command"
 _FORWARD_DOCUMENT = "AWS-StartPortForwardingSession"
 _PLUGIN = (
     "https://docs.aws.amazon.com/systems-manager/latest/userguide/session-manager-working-with-install-plugin.html"
@@ -177,13 +180,12 @@ def _free_port() -> int:
 
 
 def shell_argv(outputs: Outputs, instance_id: str, command: Sequence[str], *, program: str | None = None) -> list[str]:
-    """The command line of a shell on a host, or of one command there; what is typed is logged by Session Manager."""
+    """The command line of a shell on a host, or of one command there; both are kept on the record by their document."""
     argv = [program or aws_program(), "ssm", "start-session", "--region", outputs.region, "--target", instance_id]
     if command:
-        import shlex
-
-        parameters = json.dumps({"command": [shlex.join(["bash", "/etc/chaosgood/session", *command])]})
-        return [*argv, "--document-name", "AWS-StartInteractiveCommand", "--parameters", parameters]
+        line = base64.b64encode(shlex.join(command).encode()).decode()
+        parameters = json.dumps({"command": [line]})
+        return [*argv, "--document-name", _COMMAND_DOCUMENT, "--parameters", parameters]
     return [*argv, "--document-name", SHELL_DOCUMENT]
 
 

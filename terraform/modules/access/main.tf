@@ -161,6 +161,21 @@ resource "aws_iam_role_policy" "ci" {
 # -- sessions
 
 # https://docs.aws.amazon.com/systems-manager/latest/userguide/session-manager-schema.html
+locals {
+  session_inputs = {
+    cloudWatchLogGroupName      = var.session_group
+    cloudWatchEncryptionEnabled = false
+    cloudWatchStreamingEnabled  = true
+    s3BucketName                = ""
+    s3KeyPrefix                 = ""
+    s3EncryptionEnabled         = false
+    kmsKeyId                    = ""
+    runAsEnabled                = false
+    idleSessionTimeout          = "20"
+    maxSessionDuration          = "60"
+  }
+}
+
 resource "aws_ssm_document" "session" {
   name            = "${var.name}-session"
   document_type   = "Session"
@@ -169,19 +184,33 @@ resource "aws_ssm_document" "session" {
     schemaVersion = "1.0"
     description   = "A shell on a host of the environment, on the record"
     sessionType   = "Standard_Stream"
-    inputs = {
-      cloudWatchLogGroupName      = var.session_group
-      cloudWatchEncryptionEnabled = false
-      cloudWatchStreamingEnabled  = true
-      s3BucketName                = ""
-      s3KeyPrefix                 = ""
-      s3EncryptionEnabled         = false
-      kmsKeyId                    = ""
-      runAsEnabled                = false
-      idleSessionTimeout          = "20"
-      maxSessionDuration          = "60"
-      shellProfile = {
-        linux = "exec env AWS_CONFIG_FILE=/etc/chaosgood/aws bash --rcfile /etc/chaosgood/bashrc -i"
+    inputs = merge(local.session_inputs, {
+      shellProfile = { linux = "exec bash --rcfile /etc/chaosgood/bashrc -i" }
+    })
+  })
+}
+
+resource "aws_ssm_document" "command" {
+  name            = "${var.name}-command"
+  document_type   = "Session"
+  document_format = "JSON"
+  content = jsonencode({
+    schemaVersion = "1.0"
+    description   = "One command on a host of the environment, on the record"
+    sessionType   = "InteractiveCommands"
+    # Of a single command the agent sends the transcript when it has ended, whatever is said of streaming.
+    inputs = local.session_inputs
+    parameters = {
+      command = {
+        type           = "String"
+        description    = "A line of shell, in base64"
+        allowedPattern = "^[A-Za-z0-9+/]+={0,2}$"
+      }
+    }
+    properties = {
+      linux = {
+        commands      = "exec bash /etc/chaosgood/command {{ command }}"
+        runAsElevated = false
       }
     }
   })

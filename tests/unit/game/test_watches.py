@@ -196,6 +196,9 @@ def test_commands_are_told_once_and_a_line_that_is_none_as_it_is(folder, outputs
         {"eventId": "3", "message": json.dumps({**line, "host": "ip-10-0-42-4"}), "timestamp": 1000},
         {"eventId": "4", "message": json.dumps({"sessionData": ["$ ls", "a  b"]}), "timestamp": 0},
         {"eventId": "5", "message": "5", "timestamp": 1000, "logStreamName": "web-1"},
+        {"eventId": "6", "message": "$ ls\na", "timestamp": 0, "logStreamName": "ann-0a1b2c3d4e5f67890"},
+        {"eventId": "7", "message": "$ ls", "timestamp": 0, "logStreamName": "i-0a1b2c3d4e5f67890"},
+        {"eventId": "8", "message": "# ls", "timestamp": 0, "logStreamName": "ecs-execute-command-0a1b2c3d4e5f67890"},
     ]}]  # fmt: skip
     watch = Sessions(FakeAws(outputs, pages), folder, datetime.now(UTC))
     watch.look()
@@ -205,6 +208,8 @@ def test_commands_are_told_once_and_a_line_that_is_none_as_it_is(folder, outputs
         ("web-1", "garbage", False),
         ("ip-10-0-42-4", "ss -tn", True),
         ("web-1", "5", False),
+        ("i-0a1b2c3d4e5f67890", "$ ls", False),
+        ("ecs-execute-command-0a1b2c3d4e5f67890", "# ls", False),
     ]
 
 

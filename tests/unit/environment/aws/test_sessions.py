@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import signal
@@ -153,9 +154,10 @@ def test_a_missing_plugin_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Pa
 def test_a_shell_is_a_session_that_is_logged() -> None:
     argv = shell_argv(outputs(), "i-1", [], program="aws")
     assert argv[argv.index("--document-name") + 1] == "chaosgood-session"
-    argv = shell_argv(outputs(), "i-1", ["ss", "-tn", "a b"], program="aws")
-    (command,) = json.loads(argv[argv.index("--parameters") + 1])["command"]
-    assert command == "bash /etc/chaosgood/session ss -tn 'a b'"
+    argv = shell_argv(outputs(), "i-1", ["ss", "-tn", "a b ü"], program="aws")
+    (line,) = json.loads(argv[argv.index("--parameters") + 1])["command"]
+    assert argv[argv.index("--document-name") + 1] == "chaosgood-command"
+    assert base64.b64decode(line).decode() == "ss -tn 'a b ü'"
 
 
 def test_hosts_have_the_names_that_they_have_on_the_twin(monkeypatch: pytest.MonkeyPatch) -> None:
