@@ -60,11 +60,14 @@ def main() -> None:
         logger.exception("the twin could not be started")
         _tell(settings, {"error": f"The twin could not be started: {problem!r}", "remedy": ""})
         sys.exit(1)
+    from chaosgood_ext.twin.cloud.lean import give_back
+
     _tell(settings, {"ready": outputs})
     os.close(settings.status_fd)
     gc.collect()
     gc.freeze()
     gc.enable()
+    give_back()
     while True:
         twin.write_status()
         time.sleep(_STATUS_PERIOD_S)
@@ -85,9 +88,10 @@ class Twin:
         self.figures = Figures(self.hosts)
         self.figures.start()
         self.outputs: dict[str, Any] = {}
-        from chaosgood_ext.twin.cloud.one_region import keep_only
+        from chaosgood_ext.twin.cloud import lean
 
-        keep_only(topology["region"])
+        lean.keep_only(topology["region"])
+        lean.share_models()
         from chaosgood_ext.twin.services.cloud import Cloud  # takes most of a second to import: the hosts come first
 
         self.cloud = Cloud(self.hosts, self.resolver, topology, images=Path(settings.images))
