@@ -1,3 +1,14 @@
+# The image of every host but the container instances.
+data "aws_ssm_parameter" "debian" {
+  count = var.debian_image_id == null ? 1 : 0
+
+  name = "/aws/service/debian/release/12/latest/amd64"
+}
+
+locals {
+  debian_image_id = coalesce(var.debian_image_id, one(data.aws_ssm_parameter.debian[*].insecure_value))
+}
+
 module "network" {
   source = "./modules/network"
 
@@ -70,6 +81,7 @@ module "web" {
 
   name               = local.name
   group              = local.topology.auto_scaling_groups.web
+  image_id           = local.debian_image_id
   subnet_ids         = module.network.subnet_ids[local.topology.auto_scaling_groups.web.subnet]
   security_group_ids = module.network.security_group_ids
   target_group_arns  = module.edge.target_group_arns
@@ -108,6 +120,7 @@ module "monitoring" {
   name               = local.name
   region             = local.topology.region
   instance           = local.topology.instances.monitoring
+  image_id           = local.debian_image_id
   subnet_ids         = module.network.subnet_ids
   security_group_ids = module.network.security_group_ids
   files              = module.files.tiers
@@ -124,6 +137,7 @@ module "workstation" {
   name               = local.name
   region             = local.topology.region
   instance           = local.topology.instances.workstation
+  image_id           = local.debian_image_id
   subnet_ids         = module.network.subnet_ids
   security_group_ids = module.network.security_group_ids
   files              = module.files.tiers

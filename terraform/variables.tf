@@ -53,6 +53,18 @@ variable "ci_repository" {
   nullable    = true
 }
 
+variable "debian_image_id" {
+  description = "AMI of Debian 12 (amd64); null: the one that Debian published last."
+  type        = string
+  default     = null
+  nullable    = true
+
+  validation {
+    condition     = var.debian_image_id == null || can(regex("^ami-([0-9a-f]{8}|[0-9a-f]{17})$", var.debian_image_id))
+    error_message = "Give the id of an AMI, as in ami-0123456789abcdef0."
+  }
+}
+
 variable "ssh_public_key" {
   description = "Public key for SSH through Session Manager, which `make aws-up` makes for each environment; null: no SSH."
   type        = string

@@ -48,23 +48,30 @@ run "with_everything_that_is_optional" {
     facilitator_arns = []
     ci_repository    = "example/chaotic-good"
     ssh_public_key   = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIExample facilitator"
+    debian_image_id  = "ami-0fedcba9876543210"
   }
 
   assert {
     condition     = module.access.key_name == "chaosgood"
     error_message = "A public key makes a key pair."
   }
+
+  assert {
+    condition     = local.debian_image_id == "ami-0fedcba9876543210"
+    error_message = "An image that is named is taken instead of the newest."
+  }
 }
 
-run "refuses_what_is_no_account_no_time_no_address_and_no_budget" {
+run "refuses_what_is_no_account_no_time_no_address_no_budget_and_no_image" {
   command         = plan
-  expect_failures = [var.account_id, var.expires_at, var.alert_email, var.budget_usd_per_day]
+  expect_failures = [var.account_id, var.expires_at, var.alert_email, var.budget_usd_per_day, var.debian_image_id]
 
   variables {
     account_id         = "21098765432"
     expires_at         = "in two hours"
     alert_email        = "nobody"
     budget_usd_per_day = 0
+    debian_image_id    = "debian-12"
   }
 }
 

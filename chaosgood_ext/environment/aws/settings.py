@@ -15,7 +15,7 @@ from chaosgood_ext.errors import BadInput
 ROOT = Path(__file__).parents[3]
 TERRAFORM = ROOT / "terraform"
 _VARIABLES = "chaosgood.auto.tfvars.json"
-_OPTIONAL = ("facilitator_arns", "ci_repository", "budget_usd_per_day")
+_OPTIONAL = ("facilitator_arns", "ci_repository", "budget_usd_per_day", "debian_image_id")
 _MOST_HOURS = 24.0
 
 

@@ -172,7 +172,8 @@ resource "aws_service_discovery_service" "this" {
     }
   }
 
-  # ECS tells of its tasks' health.
+  # ECS tells of its tasks' health. The provider warns of the threshold, which AWS knows as 1 only, but leaves the whole
+  # block out without it: https://github.com/hashicorp/terraform-provider-aws/issues/44285
   health_check_custom_config {
     failure_threshold = 1
   }

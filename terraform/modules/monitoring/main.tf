@@ -1,9 +1,5 @@
 # The monitoring host: Prometheus, Alertmanager, exporters, prober, Grafana. Nobody reaches it but through Session Manager.
 
-data "aws_ssm_parameter" "image" {
-  name = "/aws/service/debian/release/12/latest/amd64"
-}
-
 module "host" {
   source = "../host"
 
@@ -38,7 +34,7 @@ module "host" {
 }
 
 resource "aws_instance" "this" {
-  ami                         = data.aws_ssm_parameter.image.insecure_value
+  ami                         = var.image_id
   instance_type               = var.instance.instance_type
   subnet_id                   = var.subnet_ids[var.instance.subnet][0]
   vpc_security_group_ids      = [for tier in var.instance.security_groups : var.security_group_ids[tier]]

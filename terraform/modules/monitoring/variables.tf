@@ -8,6 +8,11 @@ variable "instance" {
   type        = object({ instance_type = string, subnet = string, security_groups = list(string) })
 }
 
+variable "image_id" {
+  description = "AMI of Debian 12."
+  type        = string
+}
+
 variable "subnet_ids" {
   description = "Subnets of each tier."
   type        = map(list(string))

@@ -1,9 +1,5 @@
 # The web tier: nginx on an auto scaling group of Debian hosts.
 
-data "aws_ssm_parameter" "image" {
-  name = "/aws/service/debian/release/12/latest/amd64"
-}
-
 module "host" {
   source = "../host"
 
@@ -20,7 +16,7 @@ module "host" {
 
 resource "aws_launch_template" "this" {
   name                   = "${var.name}-web"
-  image_id               = data.aws_ssm_parameter.image.insecure_value
+  image_id               = var.image_id
   instance_type          = var.group.instance_type
   key_name               = var.key_name
   vpc_security_group_ids = [for tier in var.group.security_groups : var.security_group_ids[tier]]

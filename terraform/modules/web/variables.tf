@@ -17,6 +17,11 @@ variable "group" {
   })
 }
 
+variable "image_id" {
+  description = "AMI of Debian 12."
+  type        = string
+}
+
 variable "subnet_ids" {
   description = "The tier's subnets."
   type        = list(string)
