@@ -47,10 +47,15 @@ variable "budget_usd_per_day" {
 }
 
 variable "ci_repository" {
-  description = "GitHub repository (owner/name) whose workflows may play games through OpenID Connect; null: none."
+  description = "GitHub repository whose workflows may play games through OpenID Connect, as owner/name, or with GitHub's ids as owner@1/name@2; null: none."
   type        = string
   default     = null
   nullable    = true
+
+  validation {
+    condition     = var.ci_repository == null || can(regex("^[[:word:].-]+(@[0-9]+)?/[[:word:].-]+(@[0-9]+)?$", var.ci_repository))
+    error_message = "Give a repository as owner/name."
+  }
 }
 
 variable "debian_image_id" {

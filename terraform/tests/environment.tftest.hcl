@@ -55,6 +55,14 @@ run "applied" {
   }
 }
 
+run "applied_with_a_repository" {
+  command = apply
+
+  variables {
+    ci_repository = "example/chaotic-good"
+  }
+}
+
 run "an_expired_environment_can_be_planned_and_so_destroyed" {
   command = plan
 
@@ -63,9 +71,9 @@ run "an_expired_environment_can_be_planned_and_so_destroyed" {
   }
 }
 
-run "refuses_what_is_no_account_no_time_no_address_no_budget_and_no_image" {
+run "refuses_what_is_no_account_no_time_no_address_no_budget_no_image_and_no_repository" {
   command         = plan
-  expect_failures = [var.account_id, var.expires_at, var.alert_email, var.budget_usd_per_day, var.debian_image_id]
+  expect_failures = [var.account_id, var.expires_at, var.alert_email, var.budget_usd_per_day, var.debian_image_id, var.ci_repository]
 
   variables {
     account_id         = "21098765432"
@@ -73,6 +81,7 @@ run "refuses_what_is_no_account_no_time_no_address_no_budget_and_no_image" {
     alert_email        = "nobody"
     budget_usd_per_day = 0
     debian_image_id    = "debian-12"
+    ci_repository      = "example/*"
   }
 }
 

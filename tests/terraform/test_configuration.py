@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import fnmatch
 import json
 import re
 import shutil
@@ -275,6 +276,31 @@ def test_roles_have_a_boundary_and_people_an_hour(state: State) -> None:
         assert "sts:SetSourceIdentity" in statement["Action"]
         patterns = statement["Condition"]["ArnLike"]["aws:PrincipalArn"]
         assert all("210987654321" in pattern and pattern != "*" for pattern in patterns)
+
+
+SUBJECTS = {
+    "repo:example/chaotic-good:environment:chaosgood": True,
+    "repo:example@123456/chaotic-good@456789:environment:chaosgood": True,
+    "repo:example/chaotic-good:environment:production": False,
+    "repo:example/chaotic-good:ref:refs/heads/main": False,
+    "repo:example@123456/other@456789:environment:chaosgood": False,
+    "repo:example2@123456/chaotic-good@456789:environment:chaosgood": False,
+}
+
+
+@pytest.mark.parametrize(("subject", "may"), SUBJECTS.items())
+def test_only_workflows_of_the_repository_in_the_environment_take_the_role(
+    subject: str, may: bool, tested: list[dict[str, Any]]
+) -> None:
+    (found,) = (
+        line["test_state"]
+        for line in tested
+        if line.get("@testrun") == "applied_with_a_repository" and "test_state" in line
+    )
+    (role,) = (role for role in State(found).all("aws_iam_role").values() if role["name"] == "chaosgood-ci")
+    (statement,) = json.loads(role["assume_role_policy"])["Statement"]
+    patterns = statement["Condition"]["StringLike"]["token.actions.githubusercontent.com:sub"]
+    assert any(fnmatch.fnmatchcase(subject, pattern) for pattern in patterns) is may
 
 
 def test_policies_are_of_this_account_and_this_vpc(state: State) -> None:

@@ -140,9 +140,14 @@ resource "aws_iam_role" "ci" {
       Action    = "sts:AssumeRoleWithWebIdentity"
       Principal = { Federated = aws_iam_openid_connect_provider.ci[0].arn }
       Condition = {
-        StringEquals = {
-          "token.actions.githubusercontent.com:aud" = "sts.amazonaws.com"
-          "token.actions.githubusercontent.com:sub" = "repo:${var.ci_repository}:environment:chaosgood"
+        StringEquals = { "token.actions.githubusercontent.com:aud" = "sts.amazonaws.com" }
+        # Repositories made or renamed since July 2026 have the ids of owner and repository in it:
+        # https://docs.github.com/actions/reference/security/oidc#immutable-subject-claims
+        StringLike = {
+          "token.actions.githubusercontent.com:sub" = [
+            "repo:${var.ci_repository}:environment:chaosgood",
+            "repo:${replace(var.ci_repository, "/", "@*/")}@*:environment:chaosgood",
+          ]
         }
       }
     }]
