@@ -8,6 +8,7 @@ import json
 import re
 import shutil
 import subprocess
+from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -278,6 +279,7 @@ def test_roles_have_a_boundary_and_people_an_hour(state: State) -> None:
         assert all("210987654321" in pattern and pattern != "*" for pattern in patterns)
 
 
+CI_RUN = "applied_with_a_repository"
 SUBJECTS = {
     "repo:example/chaotic-good:environment:chaosgood": True,
     "repo:example@123456/chaotic-good@456789:environment:chaosgood": True,
@@ -288,19 +290,30 @@ SUBJECTS = {
 }
 
 
+@pytest.fixture(scope="module")
+def state_with_ci(tested: list[dict[str, Any]]) -> State:
+    (found,) = (line["test_state"] for line in tested if line.get("@testrun") == CI_RUN and "test_state" in line)
+    return State(found)
+
+
 @pytest.mark.parametrize(("subject", "may"), SUBJECTS.items())
 def test_only_workflows_of_the_repository_in_the_environment_take_the_role(
-    subject: str, may: bool, tested: list[dict[str, Any]]
+    subject: str, may: bool, state_with_ci: State
 ) -> None:
-    (found,) = (
-        line["test_state"]
-        for line in tested
-        if line.get("@testrun") == "applied_with_a_repository" and "test_state" in line
-    )
-    (role,) = (role for role in State(found).all("aws_iam_role").values() if role["name"] == "chaosgood-ci")
+    (role,) = (role for role in state_with_ci.all("aws_iam_role").values() if role["name"] == "chaosgood-ci")
     (statement,) = json.loads(role["assume_role_policy"])["Statement"]
     patterns = statement["Condition"]["StringLike"]["token.actions.githubusercontent.com:sub"]
     assert any(fnmatch.fnmatchcase(subject, pattern) for pattern in patterns) is may
+
+
+# https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html: all inline policies of a role together.
+def test_the_policies_inside_a_role_fit_together(state_with_ci: State) -> None:
+    sizes: Counter[str] = Counter()
+    for each in state_with_ci.all("aws_iam_role_policy").values():
+        sizes[each["role"]] += len(re.sub(r"\s", "", each["policy"]))
+    names = {role["id"]: role["name"] for role in state_with_ci.all("aws_iam_role").values()}
+    assert {names[role]: size for role, size in sizes.items() if size > 10240} == {}
+    assert "chaosgood-ci" in {names[role] for role in sizes}
 
 
 def test_policies_are_of_this_account_and_this_vpc(state: State) -> None:
