@@ -219,9 +219,7 @@ def _spellings(name: str, nouns: list[str]) -> Iterator[str]:
 
 def _value(where: str, path: str, value: Any, shape: Shape) -> Iterator[Problem]:
     if isinstance(shape, ListShape):
-        listed = (
-            _pairs(value, shape.member) if isinstance(value, dict) else value if isinstance(value, list) else [value]
-        )
+        listed = _listed(value, shape.member)
         yield from _limits(where, listed, shape)
         for one in listed:
             yield from _value(where, path, one, shape.member)
@@ -239,6 +237,13 @@ def _value(where: str, path: str, value: Any, shape: Shape) -> Iterator[Problem]
         yield from _block(where, path, value, [shape], [path.rpartition(".")[2].replace("_", "")])
     else:
         yield from _limits(where, value, shape)
+
+
+def _listed(value: Any, each: Shape) -> list[Any]:
+    """A value as the API's list of it."""
+    if isinstance(value, dict):
+        return _pairs(value, each)
+    return value if isinstance(value, list) else [value]
 
 
 def _pairs(mapping: dict[str, Any], each: Shape) -> list[dict[str, Any]]:
