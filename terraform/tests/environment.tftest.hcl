@@ -56,6 +56,24 @@ run "with_everything_that_is_optional" {
   }
 }
 
+run "the_accounts_identity_provider_is_used" {
+  command = plan
+
+  variables {
+    ci_repository   = "example/chaotic-good"
+    ci_provider_arn = "arn:aws:iam::210987654321:oidc-provider/token.actions.githubusercontent.com"
+  }
+}
+
+run "refuses_an_identity_provider_of_somebody_else" {
+  command         = plan
+  expect_failures = [var.ci_provider_arn]
+
+  variables {
+    ci_provider_arn = "arn:aws:iam::210987654321:oidc-provider/example.com"
+  }
+}
+
 run "refuses_what_is_no_account_no_time_no_address_and_no_budget" {
   command         = plan
   expect_failures = [var.account_id, var.expires_at, var.alert_email, var.budget_usd_per_day]
