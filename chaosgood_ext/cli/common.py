@@ -74,13 +74,13 @@ def running_outputs(twin: str | None) -> Outputs:
 
     That is the one called `twin` or `$CHAOSGOOD_TWIN`, or the game's, or the only one.
     """
-    from chaosgood_ext.environment.find import read_aws
+    from chaosgood_ext.environment.find import standing_aws
     from chaosgood_ext.environment.outputs import parse
     from chaosgood_ext.errors import BadInput
 
     kind = os.environ.get("CHAOSGOOD_ENVIRONMENT") or "twin"
     if kind == "aws":
-        return read_aws()
+        return standing_aws()
     if kind != "twin":
         raise BadInput(f"There is no environment {kind!r}.", "Set CHAOSGOOD_ENVIRONMENT to twin or aws.")
     from chaosgood_ext.twin import launcher

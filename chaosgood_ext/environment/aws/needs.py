@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 import re
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from chaosgood_ext.environment.aws import account, sessions, settings
+from chaosgood_ext.environment.aws import account, free_plan, quotas, sessions, settings
 from chaosgood_ext.environment.aws.terraform import OLDEST
 from chaosgood_ext.errors import ChaosGoodError, CommandError
 from chaosgood_ext.twin.machine import Finding
@@ -25,13 +25,13 @@ _INSTALL_TERRAFORM = (
 
 
 def examine(
-    session: boto3.Session, region: str, *, run: Runner = run, folder: Path = settings.TERRAFORM
+    session: boto3.Session, topology: Mapping[str, Any], *, run: Runner = run, folder: Path = settings.TERRAFORM
 ) -> list[Finding]:
     """Say of each thing that building and playing on AWS needs whether it is there, and how to mend what is not."""
     decided: list[settings.Settings] = []
 
     def allowed() -> str:
-        caller = account.identify(session, region)
+        caller = account.identify(session, topology["region"])
         account.must_be_allowed(caller, decided[0].accounts)
         return f"account {caller.account_id}, {caller.arn}"
 
@@ -44,9 +44,11 @@ def examine(
         _tried("AWS CLI with Session Manager", sessions.aws_program),
         _tried("terraform/aws.toml", file),
     ]
-    if decided:
-        return [*findings, _tried("AWS credentials", allowed)]
-    return [*findings, Finding("AWS credentials", None, "because of what is missing above")]
+    missing = "because of what is missing above"
+    who = _tried("AWS credentials", allowed) if decided else Finding("AWS credentials", None, missing)
+    if not who.ok:
+        return [*findings, who, Finding("quotas", None, missing)]
+    return [*findings, who, free_plan.examine(session, topology), *quotas.examine(session, topology)]
 
 
 def _tried(name: str, look: Callable[[], str]) -> Finding:
