@@ -138,7 +138,7 @@ def down(yes: bool) -> None:
 def unlock(yes: bool) -> None:
     """Let the player in again, whom the budget's action locked out; the costs go on.
 
-    The action acts once in a budget's day, so the player stays in until the next.
+    On another day that costs as much, the action may lock them out again.
     """
     import sys
 

@@ -14,6 +14,10 @@ if TYPE_CHECKING:
 
     from chaosgood_ext.environment.outputs import Credentials
 
+BILLING = (
+    "As the root user, activate IAM access to billing: "
+    "https://docs.aws.amazon.com/awsaccountbilling/latest/aboutv2/control-access-billing.html"
+)
 LOG_IN = "Log in: `aws login`, or `aws sso login --profile NAME` and AWS_PROFILE=NAME."
 
 
@@ -27,7 +31,10 @@ class Caller:
 
 @contextmanager
 def answering(what: str) -> Iterator[None]:
-    """Turn botocore's errors inside into :class:`EnvironmentUnavailable` with what to do; `what` was asked for."""
+    """Turn botocore's errors inside into ours, with what to do; `what` was asked, as in "who we are".
+
+    Raises :class:`EnvironmentUnavailable`, or :class:`BadInput` for a profile that does not exist.
+    """
     from botocore.exceptions import (
         BotoCoreError,
         ClientError,
@@ -56,9 +63,9 @@ def answering(what: str) -> Iterator[None]:
             raise EnvironmentUnavailable("The AWS credentials have expired.", LOG_IN) from cause
         if code in _REFUSED:
             raise EnvironmentUnavailable(f"AWS does not accept the credentials ({code}).", LOG_IN) from cause
-        raise EnvironmentUnavailable(f"{what}: AWS refuses: {code}: {message}") from cause
+        raise EnvironmentUnavailable(f"Asking AWS {what} failed: {code}: {message}") from cause
     except BotoCoreError as cause:
-        raise EnvironmentUnavailable(f"{what}: AWS cannot be asked: {cause}", "Check the network.") from cause
+        raise EnvironmentUnavailable(f"AWS cannot be asked {what}: {cause}.", "Check the network.") from cause
 
 
 _REFUSED = ("InvalidClientTokenId", "UnrecognizedClientException", "SignatureDoesNotMatch", "AuthFailure")

@@ -155,10 +155,10 @@ def build(site: Site, planned: Planned) -> Outputs:
 
     After a failure nothing is taken back: repeating goes on where it stopped.
     """
-    with account.answering("the security-group rules"):
+    with account.answering("to revoke what was not built"):
         site.sweeper().revoke_foreign_rules(site.terraform.rules())
     site.terraform.apply(planned.path)
-    with account.answering("the tags of the hosts"):
+    with account.answering("to tag the hosts anew"):
         site.sweeper().move_end(planned.until)
     document = site.terraform.output()
     outputs = parse(document, "terraform")

@@ -9,7 +9,7 @@ from botocore.exceptions import ClientError
 from chaosgood_ext.environment.aws.account import answering
 
 _NOT_ALLOWED = ("AccessDenied", "AccessDeniedException")
-REMEDY = "To let them in before the day is over: `chaos aws unlock`."
+REMEDY = "To let them in: `chaos aws unlock`."
 
 
 def attached(session: Any, region: str, game: str, role: str) -> str:
@@ -35,5 +35,5 @@ def told(arn: str, role: str) -> str:
 
 def let_in(session: Any, region: str, role: str, arn: str) -> None:
     """Detach the lockout `arn` from the player's role."""
-    with answering("letting the player in"):
+    with answering("to let the player in"):
         session.client("iam", region_name=region).detach_role_policy(RoleName=role, PolicyArn=arn)

@@ -9,6 +9,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from botocore.exceptions import BotoCoreError, ClientError
+
 from chaosgood_ext.environment.aws import account, free_plan, quotas, sessions, settings
 from chaosgood_ext.environment.aws.terraform import OLDEST
 from chaosgood_ext.errors import ChaosGoodError, CommandError
@@ -48,7 +50,27 @@ def examine(
     who = _tried("AWS credentials", allowed) if decided else Finding("AWS credentials", None, missing)
     if not who.ok:
         return [*findings, who, Finding("quotas", None, missing)]
-    return [*findings, who, free_plan.examine(session, topology), *quotas.examine(session, topology)]
+    return [
+        *findings,
+        who,
+        _billing(session, topology["region"]),
+        free_plan.examine(session, topology),
+        *quotas.examine(session, topology),
+    ]
+
+
+def _billing(session: Any, region: str) -> Finding:
+    """Whether budgets can be made: to begin with, an account shows its bills to its root user alone."""
+    name = "access to billing"
+    try:
+        account_id = account.identify(session, region).account_id
+        session.client("budgets", region_name=region).describe_budgets(AccountId=account_id, MaxResults=1)
+    except ClientError as refused:
+        denied = refused.response["Error"]["Code"] == "AccessDeniedException"
+        return Finding(name, False if denied else None, refused.response["Error"]["Code"], account.BILLING)
+    except BotoCoreError as silent:
+        return Finding(name, None, f"AWS does not say: {silent}")
+    return Finding(name, True, "budgets can be asked for")
 
 
 def _tried(name: str, look: Callable[[], str]) -> Finding:

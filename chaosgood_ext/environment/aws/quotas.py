@@ -93,7 +93,7 @@ def _limit(client: Any, quota: Quota) -> float:
 
 def _said(refused: ClientError) -> str:
     error = refused.response["Error"]
-    return f"{error['Code']}: {error['Message']}" if error.get("Message") else str(error["Code"])
+    return f"{error['Code']} {' '.join(error.get('Message', '').split())[:100]}".strip()
 
 
 def _needs(session: Any, topology: Topology) -> list[Need]:

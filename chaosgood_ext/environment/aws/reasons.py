@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from chaosgood_ext.environment.aws import quotas
-from chaosgood_ext.environment.aws.account import LOG_IN
+from chaosgood_ext.environment.aws.account import BILLING, LOG_IN
 
 _REGION = "us-east-1"
 _GO_ON = "repeat the command; it goes on where it stopped"
@@ -68,6 +68,11 @@ _REASONS: tuple[tuple[str, str, str], ...] = (
         "AWS has not finished opening this account",
         f"Wait for its mail, or ask AWS Support: https://console.aws.amazon.com/support/home. Then {_GO_ON}.",
     ),
+    (
+        r"[Ss]ervice[- ]linked role exists|Unable to assume the service linked role",
+        "AWS was still making a role of its own, as it does in a new account",
+        f"In a minute, {_GO_ON}.",
+    ),
     *(
         (
             quota.refusal,
@@ -91,6 +96,11 @@ _REASONS: tuple[tuple[str, str, str], ...] = (
         r"explicit deny in a service control policy|explicit deny in a resource control policy",
         f"a policy of the account's organization forbids that, maybe in the region {_REGION} at all",
         "Ask whoever runs the organization to allow it, or use an account that is not under that policy.",
+    ),
+    (
+        r"AccessDenied\S*:? .*\bbudgets:",
+        "the account's bills are for its root user alone, or the credentials may not make budgets",
+        BILLING,
     ),
     (
         r"UnauthorizedOperation|AccessDenied|not authorized to perform",

@@ -12,7 +12,7 @@ def foreign(session: Any, topology: Mapping[str, Any], known: set[str]) -> list[
     """Each rule of the environment's groups that is not `known`, in words; none before there are known ones."""
     ec2 = session.client("ec2", region_name=topology["region"])
     ours = [{"Name": "tag:game", "Values": [topology["name"]]}]
-    with answering("the security-group rules"):
+    with answering("which security-group rules there are"):
         groups = {
             group["GroupId"]: group["GroupName"]
             for page in ec2.get_paginator("describe_security_groups").paginate(Filters=ours)

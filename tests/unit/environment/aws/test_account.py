@@ -61,7 +61,7 @@ def test_credentials_that_are_of_no_use_are_told_with_what_to_do(problem: Except
 
 def test_an_aws_that_cannot_be_reached_is_no_fault_of_the_credentials() -> None:
     problem = EndpointConnectionError(endpoint_url="https://sts.us-east-1.amazonaws.com")
-    with pytest.raises(EnvironmentUnavailable, match=r"cannot be asked: .*Check the network"):
+    with pytest.raises(EnvironmentUnavailable, match=r"cannot be asked who we are: .*Check the network"):
         identify(Refusing(problem), "us-east-1")  # type: ignore[arg-type]
 
 

@@ -73,7 +73,7 @@ def test_a_machine_and_an_account_that_are_ready(monkeypatch: pytest.MonkeyPatch
     with mock_aws():
         answers = {**ROOM, "GetAccountPlanState": {"accountPlanType": "PAID"}}
         findings = needs.examine(Answering(answers), TOPOLOGY, run=says("1.11.4"), folder=tmp_path)  # type: ignore[arg-type]
-    assert [finding.ok for finding in findings] == [True] * 9
+    assert [finding.ok for finding in findings] == [True] * 10
     assert "123456789012" in findings[3].detail
 
 
@@ -148,6 +148,19 @@ def test_a_question_that_is_not_permitted_is_said_plainly(call: str) -> None:
         findings = quotas.examine(Answering({**ROOM, call: "AccessDeniedException"}), TOPOLOGY)
     assert {finding.ok for finding in findings} == {None}
     assert all("AccessDeniedException" in finding.detail for finding in findings)
+
+
+def test_an_account_whose_bills_are_the_root_users_is_told_how_to_open_them(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("PATH", programs(tmp_path, "terraform", "session-manager-plugin", "aws"))
+    (tmp_path / "aws.toml").write_text('accounts = ["123456789012"]\nalert_email = "a@example.com"\n')
+    with mock_aws():
+        session = Answering({**ROOM, "DescribeBudgets": "AccessDeniedException", "GetAccountPlanState": "Throttled"})
+        findings = needs.examine(session, TOPOLOGY, run=says("1.11.4"), folder=tmp_path)  # type: ignore[arg-type]
+    (billing,) = [finding for finding in findings if finding.name == "access to billing"]
+    assert billing.ok is False
+    assert "As the root user" in billing.remedy
 
 
 @pytest.mark.parametrize(

@@ -38,6 +38,10 @@ FAILURES = {
     "information, please contact AWS Support.": ("new ones", "AWS Support"),
     "waiting for Auto Scaling Group capacity satisfied: scaling activity: InvalidParameterCombination - The specified "
     "instance type is not eligible for Free Tier.": ("free plan", "paid plan"),
+    "creating Budget (chaosgood-daily): operation error Budgets: CreateBudget, api error AccessDeniedException: User: "
+    "arn:aws:sts::1:assumed-role/admin/ada is not authorized to perform: budgets:ModifyBudget": ("bills", "root user"),
+    "creating ECS Service (shop): api error InvalidParameterException: Unable to assume the service linked role. "
+    "Please verify that the ECS service linked role exists.": ("a new account", "In a minute"),
     "api error PendingVerification: Your request for accessing resources in this region is being validated": (
         "not finished",
         "mail",
