@@ -13,7 +13,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from chaosgood_ext.environment.aws import account, free_plan, quotas, sessions, settings
 from chaosgood_ext.environment.aws.terraform import OLDEST
-from chaosgood_ext.errors import ChaosGoodError, CommandError
+from chaosgood_ext.errors import ChaosGoodError, CommandError, MachineError
 from chaosgood_ext.twin.machine import Finding
 from chaosgood_ext.twin.run import Runner, run
 
@@ -44,6 +44,7 @@ def examine(
     findings = [
         _terraform(run),
         _tried("AWS CLI with Session Manager", sessions.aws_program),
+        _tried("ssh-keygen", _keygen),
         _tried("terraform/aws.toml", file),
     ]
     missing = "because of what is missing above"
@@ -78,6 +79,13 @@ def _tried(name: str, look: Callable[[], str]) -> Finding:
         return Finding(name, True, look())
     except ChaosGoodError as error:
         return Finding(name, False, error.what, error.remedy)
+
+
+def _keygen() -> str:
+    program = shutil.which("ssh-keygen")
+    if not program:
+        raise MachineError("not found", "Install OpenSSH's client: on Debian, apt-get install openssh-client.")
+    return program
 
 
 def _terraform(run: Runner) -> Finding:

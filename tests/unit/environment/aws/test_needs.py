@@ -61,20 +61,21 @@ def says(version: str) -> object:
 def test_a_machine_with_nothing_is_told_all_of_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     findings = needs.examine(boto3.Session(), TOPOLOGY, folder=tmp_path)
-    assert [finding.ok for finding in findings] == [False, False, False, None, None]
+    assert [finding.ok for finding in findings] == [False, False, False, False, None, None]
     assert "apt-get install terraform" in findings[0].remedy
     assert "session-manager" in findings[1].remedy
-    assert "aws.example.toml" in findings[2].remedy
+    assert "openssh-client" in findings[2].remedy
+    assert "aws.example.toml" in findings[3].remedy
 
 
 def test_a_machine_and_an_account_that_are_ready(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setenv("PATH", programs(tmp_path, "terraform", "session-manager-plugin", "aws"))
+    monkeypatch.setenv("PATH", programs(tmp_path, "terraform", "session-manager-plugin", "aws", "ssh-keygen"))
     (tmp_path / "aws.toml").write_text('accounts = ["123456789012"]\nalert_email = "a@example.com"\n')
     with mock_aws():
         answers = {**ROOM, "GetAccountPlanState": {"accountPlanType": "PAID"}}
         findings = needs.examine(Answering(answers), TOPOLOGY, run=says("1.11.4"), folder=tmp_path)  # type: ignore[arg-type]
-    assert [finding.ok for finding in findings] == [True] * 10
-    assert "123456789012" in findings[3].detail
+    assert [finding.ok for finding in findings] == [True] * 11
+    assert "123456789012" in findings[4].detail
 
 
 def test_an_old_terraform_and_one_that_does_not_work_are_lacking(
@@ -153,7 +154,7 @@ def test_a_question_that_is_not_permitted_is_said_plainly(call: str) -> None:
 def test_an_account_whose_bills_are_the_root_users_is_told_how_to_open_them(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setenv("PATH", programs(tmp_path, "terraform", "session-manager-plugin", "aws"))
+    monkeypatch.setenv("PATH", programs(tmp_path, "terraform", "session-manager-plugin", "aws", "ssh-keygen"))
     (tmp_path / "aws.toml").write_text('accounts = ["123456789012"]\nalert_email = "a@example.com"\n')
     with mock_aws():
         session = Answering({**ROOM, "DescribeBudgets": "AccessDeniedException", "GetAccountPlanState": "Throttled"})

@@ -54,6 +54,12 @@ def test_one_that_is_up_is_well() -> None:
     must_stand(built(), NOW)
 
 
+def test_a_region_that_somebody_set_for_other_work_makes_no_difference(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("AWS_REGION", "AWS_DEFAULT_REGION"):
+        monkeypatch.setenv(name, "eu-west-1")
+    must_stand(built(), NOW)
+
+
 @pytest.mark.parametrize(
     ("make", "words"),
     [
