@@ -11,6 +11,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+import click
+
 from chaosgood_ext.errors import ChaosGoodError
 
 if TYPE_CHECKING:
@@ -26,7 +28,7 @@ def reported() -> Iterator[None]:
     except ChaosGoodError as error:
         print(f"Error: {error}", file=sys.stderr)
         sys.exit(error.exit_status)
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, click.Abort):  # click's is an interrupted question
         sys.exit(130)
     except BrokenPipeError:
         # Who reads has seen enough, as `head` does; Python would complain once more when it ends.

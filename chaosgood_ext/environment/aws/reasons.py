@@ -104,7 +104,7 @@ _REASONS: tuple[tuple[str, str, str], ...] = (
     ),
     (
         r"UnauthorizedOperation|AccessDenied|not authorized to perform",
-        "the credentials may not do that",
+        "the credentials may not do that, or a policy of the account's organization forbids it",
         "Use a role that may build all of it, such as AdministratorAccess in an account for games alone.",
     ),
     (

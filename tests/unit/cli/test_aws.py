@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import boto3
+import click
 import pytest
 from click.testing import CliRunner
 from moto import mock_aws
@@ -57,6 +58,19 @@ def test_a_player_who_is_locked_out_is_let_in_when_somebody_says_so() -> None:
 def test_a_player_who_is_not_locked_out_stays_as_they_are() -> None:
     done = CliRunner().invoke(aws, ["unlock", "--yes"])
     assert (done.exit_code, done.output) == (0, "The player is not locked out in account 123456789012.\n")
+
+
+def test_a_question_that_is_interrupted_is_no_defect(monkeypatch: pytest.MonkeyPatch) -> None:
+    lock_out()
+    monkeypatch.setattr("click.testing._NamedTextIOWrapper.isatty", lambda _: True, raising=False)
+
+    def interrupted(*_: object, **__: object) -> bool:
+        raise click.Abort
+
+    monkeypatch.setattr(click, "confirm", interrupted)
+    done = CliRunner().invoke(aws, ["unlock"])
+    assert (done.exit_code, attached()) == (130, ["chaosgood-lockout"])
+    assert "defect" not in done.output
 
 
 def planned(*changes: Change, remarks: tuple[str, ...] = (), foreign: tuple[str, ...] = ()) -> Planned:
