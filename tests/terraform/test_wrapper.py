@@ -9,14 +9,18 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
+import boto3
 import pytest
+from moto import mock_aws
 
-from chaosgood_ext.environment.aws import settings
+from chaosgood_ext.environment.aws import building, settings
 from chaosgood_ext.environment.aws.plans import put_back
 from chaosgood_ext.environment.aws.terraform import Terraform as Runner
 from chaosgood_ext.environment.aws.terraform import TerraformFailed
+from chaosgood_ext.environment.built import topology
 
 from .conftest import Terraform
 
@@ -124,17 +128,64 @@ def test_what_somebody_changed_is_what_a_plan_puts_back(small: Path) -> None:
     assert put_back([change]) == []  # the configuration changed, and not what was built
 
 
-def test_a_provider_that_cannot_be_fetched_is_told_as_that(
-    tmp_path: Path, program: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    (tmp_path / "main.tf").write_text(
-        'terraform {\n  required_providers {\n    aws = {\n      source = "hashicorp/aws"\n    }\n  }\n}\n'
-    )
+NEEDS_A_PROVIDER = """
+terraform {
+  required_providers {
+    aws = {
+      source = "hashicorp/aws"
+    }
+  }
+}
+"""
+
+
+def unreachable(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("HTTPS_PROXY", "https_proxy"):
         monkeypatch.setenv(name, "http://127.0.0.1:9")
     monkeypatch.setenv("TF_CLI_CONFIG_FILE", os.devnull)
+
+
+def test_a_provider_that_cannot_be_fetched_is_told_as_that(
+    tmp_path: Path, program: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "main.tf").write_text(NEEDS_A_PROVIDER)
+    unreachable(monkeypatch)
     with pytest.raises(TerraformFailed, match=r"provider cannot be fetched.*must reach its registry"):
         Runner(tmp_path, lambda _: None).init()
+
+
+def broken_state(folder: Path, _: pytest.MonkeyPatch) -> None:
+    (folder / "main.tf").write_text(SMALL)
+    (folder / "terraform.tfstate").write_text('{"version": 4, ')
+
+
+def no_provider(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (folder / "main.tf").write_text(NEEDS_A_PROVIDER)
+    unreachable(monkeypatch)
+
+
+def no_configuration(folder: Path, _: pytest.MonkeyPatch) -> None:
+    (folder / "main.tf").write_text("resource {")
+
+
+@pytest.mark.parametrize("failure", [broken_state, no_provider, no_configuration])
+def test_a_destroy_is_possible_whatever_terraform_says(
+    failure: Callable[[Path, pytest.MonkeyPatch], None], tmp_path: Path, program: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    failure(tmp_path, monkeypatch)
+    monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
+    told: list[str] = []
+    with mock_aws():
+        ec2 = boto3.client("ec2", region_name="us-east-1")
+        tags = [{"ResourceType": "vpc", "Tags": [{"Key": "game", "Value": "chaosgood"}]}]
+        vpc = ec2.create_vpc(CidrBlock="10.0.0.0/16", TagSpecifications=tags)["Vpc"]["VpcId"]
+        site = building.Site(
+            settings.Settings(("123456789012",), "a@example.com"), topology(), boto3.Session(),
+            Runner(tmp_path, told.append), tmp_path / "outputs.json", told.append, tmp_path,
+        )  # fmt: skip
+        assert building.take_down(site) == []
+        assert vpc not in [one["VpcId"] for one in ec2.describe_vpcs()["Vpcs"]]
+    assert any("Sweeping away what is there instead" in line for line in told)
 
 
 INTERRUPTED = """
