@@ -47,6 +47,7 @@ module "access" {
   policies         = local.policies
   facilitator_arns = var.facilitator_arns
   ci_repository    = var.ci_repository
+  ci_provider_arn  = var.ci_provider_arn
   ssh_public_key   = var.ssh_public_key
   session_group    = module.logs.group_names.sessions
 }

@@ -70,6 +70,18 @@ variable "debian_image_id" {
   }
 }
 
+variable "ci_provider_arn" {
+  description = "The account's identity provider for GitHub, where another project made it; null: make one."
+  type        = string
+  default     = null
+  nullable    = true
+
+  validation {
+    condition     = var.ci_provider_arn == null || can(regex("^arn:aws:iam::[0-9]{12}:oidc-provider/token[.]actions[.]githubusercontent[.]com$", var.ci_provider_arn))
+    error_message = "Give the ARN of the identity provider token.actions.githubusercontent.com."
+  }
+}
+
 variable "ssh_public_key" {
   description = "Public key for SSH through Session Manager, which `make aws-up` makes for each environment; null: no SSH."
   type        = string

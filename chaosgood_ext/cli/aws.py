@@ -21,6 +21,7 @@ def aws() -> None:
     chaos aws plan         what would be built or changed
     chaos aws up           build it
     chaos aws down         destroy it, and look that nothing is left
+    chaos aws unlock       let the player in again, whom the budget locked out
 
     Which accounts may be built in, says terraform/aws.toml.
     """
@@ -117,7 +118,7 @@ def down(yes: bool) -> None:
         from chaosgood_ext.environment.aws import building
         from chaosgood_ext.errors import BadInput
 
-        site = _site()
+        site = _site(to_destroy=True)
         caller = site.caller()
         if not yes:
             if not sys.stdin.isatty():
@@ -132,6 +133,38 @@ def down(yes: bool) -> None:
         print(f"Nothing is left in account {caller.account_id}.")
 
 
+@aws.command()
+@click.option("--yes", "-y", is_flag=True, help="Do not ask.")
+def unlock(yes: bool) -> None:
+    """Let the player in again, whom the budget's action locked out; the costs go on.
+
+    On another day that costs as much, the action may lock them out again.
+    """
+    import sys
+
+    from chaosgood_ext.cli.common import reported
+
+    with reported():
+        from chaosgood_ext.environment.aws import lockout
+        from chaosgood_ext.errors import BadInput
+
+        site = _site(to_destroy=True)
+        caller = site.caller()
+        region, game, role = (site.topology["region"], site.topology["name"], site.topology["roles"]["player"])
+        arn = lockout.attached(site.session, region, game, role)
+        if not arn:
+            print(f"The player is not locked out in account {caller.account_id}.")
+            return
+        print(lockout.told(arn, role))
+        if not yes:
+            if not sys.stdin.isatty():
+                raise BadInput("Nobody is let in without a word.", "Say --yes.")
+            if not click.confirm("Let them in, and let costs go on?"):
+                return
+        lockout.let_in(site.session, region, role, arn)
+        print("They are in again.")
+
+
 def _topology() -> dict[str, object]:
     import json
     from importlib.resources import files
@@ -140,20 +173,18 @@ def _topology() -> dict[str, object]:
     return loaded
 
 
-def _site() -> Site:
+def _site(*, to_destroy: bool = False) -> Site:
     import sys
 
-    import boto3
-
-    from chaosgood_ext.environment.aws import building, settings
+    from chaosgood_ext.environment.aws import account, building, settings
     from chaosgood_ext.environment.aws.terraform import Terraform
 
     def tell(text: str) -> None:
         print(f"aws: {text} …", file=sys.stderr)
 
-    decided = settings.load()
+    decided = settings.to_destroy() if to_destroy else settings.load()
     terraform = Terraform(settings.TERRAFORM, tell)
-    return building.Site(decided, _topology(), boto3.Session(), terraform, _outputs(), tell)
+    return building.Site(decided, _topology(), account.session(), terraform, _outputs(), tell)
 
 
 def _outputs() -> Path:
@@ -164,9 +195,11 @@ def _outputs() -> Path:
 
 def _told(planned: Planned) -> str:
     from chaosgood_ext.cli.common import table
-    from chaosgood_ext.environment.aws.terraform import summary
+    from chaosgood_ext.environment.aws.plans import put_back, summary
 
-    head = f"Account {planned.account_id}, until {planned.until}"
-    if not planned.changes:
+    head = "\n".join([*planned.remarks, f"Account {planned.account_id}, until {planned.until}"])
+    back = [*put_back(planned.changes), *planned.foreign]
+    if not planned.changes and not back:
         return f"{head}: nothing to change."
-    return f"{head}:\n" + table(("part", "action", "number"), summary(planned.changes))
+    told = f"{head}:\n" + table(("part", "action", "number"), summary(planned.changes))
+    return told + ("\n\nChanged since it was built, and put back:\n  " + "\n  ".join(back) if back else "")

@@ -11,6 +11,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+import click
+
 from chaosgood_ext.errors import ChaosGoodError
 
 if TYPE_CHECKING:
@@ -26,7 +28,7 @@ def reported() -> Iterator[None]:
     except ChaosGoodError as error:
         print(f"Error: {error}", file=sys.stderr)
         sys.exit(error.exit_status)
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, click.Abort):  # click's is an interrupted question
         sys.exit(130)
     except BrokenPipeError:
         # Who reads has seen enough, as `head` does; Python would complain once more when it ends.
@@ -74,13 +76,13 @@ def running_outputs(twin: str | None) -> Outputs:
 
     That is the one called `twin` or `$CHAOSGOOD_TWIN`, or the game's, or the only one.
     """
-    from chaosgood_ext.environment.find import read_aws
+    from chaosgood_ext.environment.find import standing_aws
     from chaosgood_ext.environment.outputs import parse
     from chaosgood_ext.errors import BadInput
 
     kind = os.environ.get("CHAOSGOOD_ENVIRONMENT") or "twin"
     if kind == "aws":
-        return read_aws()
+        return standing_aws()
     if kind != "twin":
         raise BadInput(f"There is no environment {kind!r}.", "Set CHAOSGOOD_ENVIRONMENT to twin or aws.")
     from chaosgood_ext.twin import launcher

@@ -51,9 +51,7 @@ def _on_aws() -> list[Finding]:
     import json
     from importlib.resources import files
 
-    import boto3
-
-    from chaosgood_ext.environment.aws import needs
+    from chaosgood_ext.environment.aws import account, needs
 
     topology = json.loads(files("chaosgood_ext.stack").joinpath("topology.json").read_text())
-    return needs.examine(boto3.Session(), topology["region"])
+    return needs.examine(account.session(), topology)

@@ -51,10 +51,9 @@ def shell(ctx: click.Context, host: str | None, name: str | None) -> None:
 
 
 def _on_aws(host: str, command: list[str]) -> list[str]:
-    import boto3
-
+    from chaosgood_ext.environment.aws import account
     from chaosgood_ext.environment.aws.sessions import instance_of, shell_argv
-    from chaosgood_ext.environment.find import read_aws
+    from chaosgood_ext.environment.find import standing_aws
 
-    outputs = read_aws()
-    return shell_argv(outputs, instance_of(outputs, host, boto3.Session()), command)
+    outputs = standing_aws()
+    return shell_argv(outputs, instance_of(outputs, host, account.session()), command)

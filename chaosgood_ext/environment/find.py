@@ -89,8 +89,20 @@ def aws_outputs() -> Path:
 def _aws(on_progress: Progress) -> Environment:
     from chaosgood_ext.environment.aws import sessions
 
-    local, forwards = sessions.open_forwards(read_aws(), on_progress)
+    local, forwards = sessions.open_forwards(standing_aws(), on_progress)
     return Environment(local, forwards=forwards)
+
+
+def standing_aws() -> Outputs:
+    """The outputs of the environment on aws; raises :class:`EnvironmentUnavailable` where there is none to work in.
+
+    Asks AWS whether it still stands: :func:`~chaosgood_ext.environment.aws.standing.must_stand`.
+    """
+    from chaosgood_ext.environment.aws import standing
+
+    outputs = read_aws()
+    standing.must_stand(outputs)
+    return outputs
 
 
 def read_aws() -> Outputs:
@@ -113,5 +125,8 @@ def read_aws() -> Outputs:
         ) from cause
     outputs = parse(document, str(path))
     if outputs.kind != "aws":
-        raise EnvironmentUnavailable(f"{path} holds the outputs of a {outputs.kind}, not of aws.")
+        raise EnvironmentUnavailable(
+            f"{path} holds the outputs of a {outputs.kind}, not of aws.",
+            "Name those of aws in CHAOSGOOD_OUTPUTS, or build with `make aws-up`.",
+        )
     return outputs

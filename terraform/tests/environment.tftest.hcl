@@ -46,6 +46,15 @@ run "planned_with_everything_that_is_optional" {
   }
 }
 
+run "the_accounts_identity_provider_is_used" {
+  command = plan
+
+  variables {
+    ci_repository   = "example/chaotic-good"
+    ci_provider_arn = "arn:aws:iam::210987654321:oidc-provider/token.actions.githubusercontent.com"
+  }
+}
+
 run "applied" {
   command = apply
 
@@ -68,6 +77,15 @@ run "an_expired_environment_can_be_planned_and_so_destroyed" {
 
   variables {
     expires_at = "2001-01-01T00:00:00Z"
+  }
+}
+
+run "refuses_an_identity_provider_of_somebody_else" {
+  command         = plan
+  expect_failures = [var.ci_provider_arn]
+
+  variables {
+    ci_provider_arn = "arn:aws:iam::210987654321:oidc-provider/example.com"
   }
 }
 

@@ -316,6 +316,22 @@ def test_the_policies_inside_a_role_fit_together(state_with_ci: State) -> None:
     assert "chaosgood-ci" in {names[role] for role in sizes}
 
 
+@pytest.mark.parametrize(
+    ("run", "made"), [("planned_with_everything_that_is_optional", 1), ("the_accounts_identity_provider_is_used", 0)]
+)
+def test_an_identity_provider_is_made_only_where_the_account_has_none(
+    run: str, made: int, tested: list[dict[str, Any]]
+) -> None:
+    """A second one of its address is refused by AWS, and one that was not made here is not deleted by a destroy."""
+    (plan,) = [line["test_plan"] for line in tested if line["type"] == "test_plan" and line["@testrun"] == run]
+    planned = [change["type"] for change in plan["resource_changes"]]
+    assert planned.count("aws_iam_openid_connect_provider") == made
+    assert planned.count("aws_iam_role_policy") > 0
+    if not made:
+        (role,) = [one for one in plan["resource_changes"] if one["address"] == "module.access.aws_iam_role.ci[0]"]
+        assert "oidc-provider/token.actions" in role["change"]["after"]["assume_role_policy"]
+
+
 def test_policies_are_of_this_account_and_this_vpc(state: State) -> None:
     said = "".join(
         each["policy"] for kind in ("aws_iam_policy", "aws_iam_role_policy") for each in state.all(kind).values()

@@ -11,18 +11,20 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Protocol
 
-from chaosgood_ext.environment.aws import account, keys
+from chaosgood_ext.environment.aws import account, keys, lockout, rules
+from chaosgood_ext.environment.aws.plans import Change
 from chaosgood_ext.environment.aws.settings import (
     TERRAFORM,
     Settings,
     end_of_lifetime,
+    end_told,
     forget,
     is_over,
     write,
     written,
 )
 from chaosgood_ext.environment.aws.sweep.sweeper import Sweeper
-from chaosgood_ext.environment.aws.terraform import Change, TerraformFailed
+from chaosgood_ext.environment.aws.terraform import TerraformFailed
 from chaosgood_ext.environment.outputs import Outputs, parse
 from chaosgood_ext.errors import ChaosGoodError, EnvironmentUnavailable, MachineError
 
@@ -42,12 +44,18 @@ class Provisioner(Protocol):
 
 @dataclass(frozen=True)
 class Planned:
-    """A plan that was made: its file, what it changes, for which account, until when."""
+    """A plan that was made: its file, what it changes, for which account, until when.
+
+    `remarks` are what whoever builds should know besides, a sentence each; `foreign` are the security-group rules that
+    were not built and go, a line each.
+    """
 
     path: Path
     changes: Sequence[Change]
     account_id: str
     until: str
+    remarks: Sequence[str] = ()
+    foreign: Sequence[str] = ()
 
 
 @dataclass(frozen=True)
@@ -83,16 +91,55 @@ def plan(site: Site, hours: float | None = None) -> Iterator[Planned]:
     """
     caller = site.caller()
     _same_account(written(site.folder), caller.account_id)
-    until = _until(site, caller.account_id, hours)
-    key = {"ssh_public_key": keys.ensure(site.outputs.parent)}
-    settings = replace(site.settings, variables={**site.settings.variables, **key})
+    until, remarks = _until(site, caller.account_id, hours), list(_remarks(site))
+    found = _ci_provider(site) if "ci_repository" in site.settings.variables else {}
+    found["ssh_public_key"] = keys.ensure(site.outputs.parent)
+    settings = replace(site.settings, variables={**site.settings.variables, **found})
     write(settings, caller.account_id, until, site.folder)
     site.on_progress("terraform init")
     site.terraform.init()
     site.on_progress("terraform plan")
     with tempfile.TemporaryDirectory(prefix="chaosgood-") as folder:
         path = Path(folder) / "plan"
-        yield Planned(path, site.terraform.plan(path), caller.account_id, until)
+        changes = site.terraform.plan(path)
+        foreign = rules.foreign(site.session, site.topology, site.terraform.rules())
+        yield Planned(path, changes, caller.account_id, until, remarks, foreign)
+
+
+def _remarks(site: Site) -> Iterator[str]:
+    until = written(site.folder).get("expires_at")
+    if until and is_over(str(until), site.now()):
+        yield f"The environment expired at {until}: what costs has deleted itself, and is built again."
+    role = site.topology["roles"]["player"]
+    if arn := lockout.attached(site.session, site.topology["region"], site.topology["name"], role):
+        yield f"{lockout.told(arn, role)} {lockout.REMEDY}"
+
+
+_CI_PROVIDER = "token.actions.githubusercontent.com"
+_AUDIENCE = "sts.amazonaws.com"
+
+
+def _ci_provider(site: Site) -> dict[str, str]:
+    """The account's identity provider for GitHub, unless this environment made it: it can have no second one.
+
+    https://docs.aws.amazon.com/IAM/latest/APIReference/API_CreateOpenIDConnectProvider.html
+    """
+    iam = site.session.client("iam", region_name=site.topology["region"])
+    with account.answering("which identity providers the account has"):
+        known = [one["Arn"] for one in iam.list_open_id_connect_providers()["OpenIDConnectProviderList"]]
+        arn = next((arn for arn in known if arn.endswith(f"/{_CI_PROVIDER}")), None)
+        if arn is None:
+            return {}
+        provider = iam.get_open_id_connect_provider(OpenIDConnectProviderArn=arn)
+    if {"Key": "game", "Value": site.topology["name"]} in provider.get("Tags", []):
+        return {}
+    if _AUDIENCE not in provider["ClientIDList"]:
+        raise EnvironmentUnavailable(
+            f"The account's identity provider {arn} is not for {_AUDIENCE}, so no workflow could use the role.",
+            f"aws iam add-client-id-to-open-id-connect-provider --open-id-connect-provider-arn {arn} "
+            f"--client-id {_AUDIENCE}",
+        )
+    return {"ci_provider_arn": arn}
 
 
 def _until(site: Site, account_id: str, hours: float | None) -> str:
@@ -108,9 +155,11 @@ def build(site: Site, planned: Planned) -> Outputs:
 
     After a failure nothing is taken back: repeating goes on where it stopped.
     """
-    site.sweeper().revoke_foreign_rules(site.terraform.rules())
+    with account.answering("to revoke what was not built"):
+        site.sweeper().revoke_foreign_rules(site.terraform.rules())
     site.terraform.apply(planned.path)
-    site.sweeper().move_end(planned.until)
+    with account.answering("to tag the hosts anew"):
+        site.sweeper().move_end(planned.until)
     document = site.terraform.output()
     outputs = parse(document, "terraform")
     site.outputs.parent.mkdir(parents=True, exist_ok=True)
@@ -126,11 +175,8 @@ def take_down(site: Site) -> list[str]:
     :class:`~chaosgood_ext.environment.aws.terraform.TerraformFailed` only while another terraform works on it.
     """
     caller = site.caller()
-    told = written(site.folder)
-    _same_account(told, caller.account_id)
-    # An end in the past is as good as any: variables must be there, or terraform does not destroy.
-    until = str(told.get("expires_at") or "2000-01-01T00:00:00Z")
-    write(site.settings, caller.account_id, until, site.folder)
+    _same_account(written(site.folder), caller.account_id)
+    write(site.settings, caller.account_id, end_told(site.folder), site.folder)
     failed = _destroy(site)
     if failed is not None:
         site.on_progress(f"{failed.what} Sweeping away what is there instead")

@@ -23,6 +23,8 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING
 from urllib.parse import urlsplit, urlunsplit
 
+from chaosgood_ext.environment.aws.account import answering
+from chaosgood_ext.environment.aws.interrupts import as_interruption
 from chaosgood_ext.environment.outputs import Outputs, Url
 from chaosgood_ext.errors import BadInput, EnvironmentUnavailable, MachineError
 
@@ -107,17 +109,12 @@ def open_forwards(
 def hold(forwards: Sequence[Forward]) -> Iterator[None]:
     """Close `forwards` at the end, also where SIGTERM or a closed terminal ends it."""
 
-    def end(*_: object) -> None:
-        raise KeyboardInterrupt
-
-    before = {number: signal.signal(number, end) for number in (signal.SIGTERM, signal.SIGHUP)}
-    try:
-        yield
-    finally:
-        for forward in forwards:
-            forward.close()
-        for number, handler in before.items():
-            signal.signal(number, handler)
+    with as_interruption():
+        try:
+            yield
+        finally:
+            for forward in forwards:
+                forward.close()
 
 
 def until_told(forwards: Sequence[Forward]) -> None:
@@ -197,12 +194,13 @@ def instance_of(outputs: Outputs, host: str, session: boto3.Session) -> str:
     if host.startswith("i-"):
         return host
     ec2 = session.client("ec2", region_name=outputs.region)
-    found = ec2.describe_instances(
-        Filters=[
-            {"Name": "vpc-id", "Values": [outputs.resources["vpc_id"]]},
-            {"Name": "instance-state-name", "Values": ["running"]},
-        ]
-    )
+    with answering(f"which host {host} is"):
+        found = ec2.describe_instances(
+            Filters=[
+                {"Name": "vpc-id", "Values": [outputs.resources["vpc_id"]]},
+                {"Name": "instance-state-name", "Values": ["running"]},
+            ]
+        )
     running = sorted(
         (instance for each in found["Reservations"] for instance in each["Instances"]),
         key=lambda instance: (instance["LaunchTime"], instance["InstanceId"]),

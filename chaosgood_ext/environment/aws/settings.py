@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -15,7 +16,14 @@ from chaosgood_ext.errors import BadInput
 ROOT = Path(__file__).parents[3]
 TERRAFORM = ROOT / "terraform"
 _VARIABLES = "chaosgood.auto.tfvars.json"
-_OPTIONAL = ("facilitator_arns", "ci_repository", "budget_usd_per_day", "debian_image_id")
+_OPTIONAL: Mapping[str, tuple[Callable[[Any], bool], str]] = {
+    "facilitator_arns": (lambda value: isinstance(value, list) and all(isinstance(arn, str) for arn in value),
+                         'a list of patterns of ARNs, as in ["arn:aws:iam::123456789012:role/*"]'),
+    "ci_repository": (lambda value: isinstance(value, str) and value.count("/") == 1, '"owner/name"'),
+    "debian_image_id": (lambda value: isinstance(value, str) and value.startswith("ami-"), "the id of an image, ami-…"),
+    "budget_usd_per_day": (lambda value: _is_number(value) and value > 0, "a number above 0"),
+}  # fmt: skip
+_EMAIL = re.compile(r"[^@ ]+@[^@ ]+[.][^@ ]+")
 _MOST_HOURS = 24.0
 
 
@@ -55,11 +63,16 @@ def _parse(document: Mapping[str, Any], path: Path) -> Settings:
     accounts, email, hours = (document.get(key) for key in ("accounts", "alert_email", "lifetime_hours"))
     if not isinstance(accounts, list) or not accounts or not all(_is_account(account) for account in accounts):
         faults.append('accounts must be a list of account ids, as in ["123456789012"]')
-    if not isinstance(email, str) or "@" not in email:
+    if not isinstance(email, str) or not _EMAIL.fullmatch(email):
         faults.append("alert_email must be an e-mail address")
     hours = Settings.lifetime_hours if hours is None else hours
     if not _is_lifetime(hours):
         faults.append(f"lifetime_hours must be a number above 0 and at most {_MOST_HOURS:g}")
+    faults += [
+        f"{key} must be {words}"
+        for key, (fits, words) in _OPTIONAL.items()
+        if key in document and not fits(document[key])
+    ]
     if faults:
         raise BadInput(f"{path}: {'; '.join(faults)}.", f"Compare it with {path.with_name('aws.example.toml')}.")
     variables = {key: document[key] for key in _OPTIONAL if key in document}
@@ -72,7 +85,11 @@ def _is_account(value: object) -> bool:
 
 
 def _is_lifetime(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and 0 < value <= _MOST_HOURS
+    return _is_number(value) and 0 < value <= _MOST_HOURS  # type: ignore[operator]
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def end_of_lifetime(now: datetime, hours: float) -> str:
@@ -111,8 +128,33 @@ def forget(folder: Path = TERRAFORM) -> None:
 
 def is_over(until: str, now: datetime) -> bool:
     """Whether that lifetime has ended; a time that cannot be read counts as ended."""
+    end = _end(until)
+    return end is None or end <= now
+
+
+def _end(until: object) -> datetime | None:
     try:
-        end = datetime.strptime(until, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC)
+        return datetime.strptime(str(until), "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC)
     except ValueError:
-        return True
-    return end <= now
+        return None
+
+
+def end_told(folder: Path = TERRAFORM) -> str:
+    """The end of the lifetime that terraform was told, else one in the past: to destroy, it needs one, whichever."""
+    until = written(folder).get("expires_at")
+    return str(until) if _end(until) else "2000-01-01T00:00:00Z"
+
+
+def to_destroy(folder: Path = TERRAFORM) -> Settings:
+    """The settings of `aws.toml`; where that is missing or broken, what terraform was told when it built.
+
+    Raises :class:`BadInput` where neither says in which account something was built.
+    """
+    try:
+        return load(folder)
+    except BadInput:
+        told = written(folder)
+        account, email = told.get("account_id"), str(told.get("alert_email"))
+        if not _is_account(account):
+            raise
+        return Settings((str(account),), email if _EMAIL.fullmatch(email) else "nobody@example.com")

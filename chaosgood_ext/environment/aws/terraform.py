@@ -5,14 +5,17 @@ from __future__ import annotations
 import json
 import re
 import shutil
+import signal
 import subprocess
-from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from chaosgood_ext.environment.aws.interrupts import as_interruption
+from chaosgood_ext.environment.aws.plans import Change, changes
+from chaosgood_ext.environment.aws.reasons import explain
 from chaosgood_ext.errors import EnvironmentUnavailable, MachineError
 
 Progress = Callable[[str], None]
@@ -20,82 +23,6 @@ Streamer = Callable[[Sequence[str], Callable[[str], None]], int]
 """Runs a command, hands on each line that it prints (standard error among them), and returns its status."""
 
 OLDEST = (1, 9)
-
-_LOCKED = "Error acquiring the state lock"
-
-_REASONS: tuple[tuple[str, str, str], ...] = (
-    (
-        r"No valid credential sources|no EC2 IMDS role found|failed to refresh cached credentials",
-        "terraform finds no AWS credentials",
-        "Log in: `aws login`, or `aws sso login --profile NAME` and AWS_PROFILE=NAME.",
-    ),
-    (
-        r"ExpiredToken|token included in the request is expired|RequestExpired",
-        "the AWS credentials expired",
-        "Log in again and repeat the command; it goes on where it stopped.",
-    ),
-    (
-        r"InvalidClientTokenId|UnrecognizedClientException|SignatureDoesNotMatch|AuthFailure",
-        "AWS does not accept the credentials",
-        "Log in again; check AWS_PROFILE.",
-    ),
-    (
-        r"AWS account ID not allowed|AWS Account ID not allowed",
-        "these are credentials of another account than the one that it was planned for",
-        "Use the credentials of the account in terraform/aws.toml.",
-    ),
-    (
-        r"VcpuLimitExceeded|current vCPU limit|LimitExceeded|QuotaExceeded|Quota exceeded|TooMany\w+|maximum number of",
-        "a quota of the account is used up",
-        "Free what you do not need, or ask for more in the console under Service Quotas; then repeat the command.",
-    ),
-    (
-        r"InsufficientInstanceCapacity|InsufficientDBInstanceCapacity|do not have sufficient \S+ capacity",
-        "AWS has no such instances left in that zone just now",
-        "Repeat the command in some minutes.",
-    ),
-    (
-        r"UnauthorizedOperation|AccessDenied|not authorized to perform",
-        "the credentials may not do that",
-        "Use a role that may build all of it, such as AdministratorAccess in an account for games alone.",
-    ),
-    (
-        _LOCKED,
-        "another terraform works on this environment, or one that died left its lock",
-        "Wait for it; if there is none: terraform -chdir=terraform force-unlock ID.",
-    ),
-    (
-        r"Provider with url \S+ already exists",
-        "the account has that identity provider already, and it can have no second one",
-        "Leave ci_repository out of terraform/aws.toml. Or let this environment own it, which deletes it at the end: "
-        "terraform -chdir=terraform import 'module.access.aws_iam_openid_connect_provider.ci[0]' ARN.",
-    ),
-    (
-        r"AlreadyExists|already exists|BucketAlreadyOwnedByYou|InvalidGroup\.Duplicate|DuplicateLoadBalancerName",
-        "something of that name exists and is not in terraform's state",
-        "It may be of a build whose state is lost: `make aws-down` removes all of that; then repeat the command.",
-    ),
-    (
-        r"DependencyViolation|has dependencies and cannot be deleted|has a dependent object|DeleteConflict",
-        "something that terraform did not make still uses what it deletes",
-        "`make aws-down` removes what players made; then it tries again.",
-    ),
-    (
-        r"Failed to query available provider packages|could not connect to registry|Failed to install provider",
-        "the AWS provider cannot be fetched",
-        "Check the network: terraform must reach its registry.",
-    ),
-    (
-        r"timeout while waiting for state|timed out waiting|context deadline exceeded",
-        "AWS took too long",
-        "Repeat the command; it goes on where it stopped.",
-    ),
-    (
-        r"no such host|dial tcp|connection refused|i/o timeout",
-        "AWS cannot be reached",
-        "Check the network, then repeat the command.",
-    ),
-)
 
 
 class TerraformFailed(EnvironmentUnavailable):
@@ -109,67 +36,40 @@ class TerraformFailed(EnvironmentUnavailable):
 
     @property
     def is_locked(self) -> bool:
-        """Whether it failed because another terraform works on the same state, or one that died left its lock."""
-        return _LOCKED in self.output
+        """Whether it failed because another terraform works on the same state, or one that died left its lock.
 
-
-def explain(output: str) -> tuple[str, str]:
-    """Why terraform failed, in words, and what to do about it; for what is not known, its own last words."""
-    for pattern, reason, remedy in _REASONS:
-        if re.search(pattern, output):
-            detail = next((line for line in _lines(output) if re.search(pattern, line)), "")
-            return f"{reason} ({_short(detail)})", remedy
-    lines = _lines(output)
-    said = next((line for line in lines if "Error" in line), lines[-1] if lines else "it said nothing")
-    return _short(said), "Mend that and repeat the command; it goes on where it stopped."
-
-
-def _lines(output: str) -> list[str]:
-    return [line.strip("╷│╵ \t") for line in output.splitlines() if line.strip("╷│╵ \t")]
-
-
-def _short(line: str) -> str:
-    return line if len(line) <= 300 else f"{line[:297]}…"
-
-
-@dataclass(frozen=True)
-class Change:
-    """One resource that a plan changes; `action` is create, update, replace or delete."""
-
-    action: str
-    address: str
-    kind: str
-
-
-def changes(plan: Mapping[str, Any]) -> list[Change]:
-    """What a plan (`terraform show -json`) would change."""
-    found = []
-    for each in plan.get("resource_changes", []):
-        actions = each["change"]["actions"]
-        action = "replace" if len(actions) == 2 else actions[0]
-        if each.get("mode") == "managed" and action not in ("no-op", "read"):
-            found.append(Change(action, each["address"], each["type"]))
-    return found
-
-
-def summary(planned: Sequence[Change]) -> list[tuple[str, str, str]]:
-    """Rows of part of the environment, action and number, such as `database create 3`."""
-    counted = Counter((_part(change.address), change.action) for change in planned)
-    return [(part, action, str(number)) for (part, action), number in sorted(counted.items())]
-
-
-def _part(address: str) -> str:
-    found = re.match(r"module\.([\w-]+)", address)
-    return found[1] if found else "root"
+        A state that cannot be read cannot be locked either, and that is told in the same words.
+        """
+        return "Error acquiring the state lock" in self.output and "Unsupported state file" not in self.output
 
 
 def stream(argv: Sequence[str], on_line: Callable[[str], None]) -> int:
-    """The streamer that really runs something."""
-    with subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
+    """The streamer that really runs something.
+
+    An interruption is handed on to the command alone, and raised only when that has ended: terraform writes down what
+    it has made. A second one makes terraform stop at once.
+    """
+    with (
+        as_interruption(),
+        subprocess.Popen(
+            argv, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True
+        ) as process,
+    ):
         assert process.stdout is not None
-        for line in process.stdout:
-            on_line(line.rstrip("\n"))
+        try:
+            for line in process.stdout:
+                on_line(line.rstrip("\n"))
+        except BaseException:
+            _end(process)
+            raise
         return process.wait()
+
+
+def _end(process: subprocess.Popen[str]) -> None:
+    while process.poll() is None:
+        process.send_signal(signal.SIGINT)
+        with suppress(KeyboardInterrupt):
+            process.communicate()
 
 
 class Terraform:
@@ -192,7 +92,7 @@ class Terraform:
 
     def init(self) -> None:
         """Fetch the provider and set up the state; refuses a terraform that is too old (:class:`MachineError`)."""
-        said = json.loads("\n".join(self._must("version", ["version", "-json"])) or "{}")
+        said = _document(self._must("version", ["version", "-json"]))
         version = tuple(int(part) for part in re.findall(r"\d+", said.get("terraform_version", "0"))[:2])
         if version < OLDEST:
             raise MachineError(
@@ -205,11 +105,15 @@ class Terraform:
         """Plan into the file `path` and return what would change."""
         options = ["-destroy"] if destroy else []
         self._work("plan", ["plan", "-input=false", "-json", f"-out={path}", *options])
-        return changes(json.loads("\n".join(self._must("show", ["show", "-json", str(path)]))))
+        return changes(_document(self._must("show", ["show", "-json", "-no-color", str(path)])))
 
     def apply(self, path: Path) -> None:
         """Carry out a plan."""
-        self._work("apply", ["apply", "-input=false", "-json", str(path)])
+        try:
+            self._work("apply", ["apply", "-input=false", "-json", str(path)])
+        except TerraformFailed as failed:
+            if "Saved plan has no changes" not in failed.output:  # HCP Terraform takes that for a fault
+                raise
 
     def destroy(self) -> None:
         """Delete everything that is in the state."""
@@ -217,11 +121,11 @@ class Terraform:
 
     def output(self) -> object:
         """The outputs of the environment as parsed JSON."""
-        return json.loads("\n".join(self._must("output", ["output", "-json", "environment"])))
+        return _document(self._must("output", ["output", "-json", "-no-color", "environment"]))
 
     def rules(self) -> set[str]:
         """The ids of the security-group rules in the state."""
-        state = json.loads("\n".join(self._must("show", ["show", "-json"])) or "{}")
+        state = _document(self._must("show", ["show", "-json", "-no-color"]))
         return {
             each["values"]["security_group_rule_id"]
             for each in _resources(state.get("values", {}).get("root_module", {}))
@@ -241,8 +145,10 @@ class Terraform:
         def hear(line: str) -> None:
             try:
                 said = json.loads(line)
-            except ValueError:
+            except ValueError:  # HCP Terraform speaks to people only
                 problems.append(line)
+                if line.strip():
+                    self._tell(line.strip())
                 return
             if said.get("type") in ("apply_complete", "apply_progress", "refresh_complete") and step != "plan":
                 self._tell(said["@message"])
@@ -250,8 +156,25 @@ class Terraform:
             if diagnostic.get("severity") == "error":
                 problems.append(f"Error: {diagnostic['summary']}: {diagnostic.get('detail', '')}")
 
-        if self._run([self._program, f"-chdir={self._folder}", *arguments], hear):
+        try:
+            status = self._run([self._program, f"-chdir={self._folder}", *arguments], hear)
+        except KeyboardInterrupt:
+            with suppress(OSError):  # the terminal may be gone
+                self._tell(
+                    f"terraform {step} was interrupted, and goes on where it stopped when you repeat the command"
+                )
+            raise
+        if status:
             raise TerraformFailed(step, "\n".join(problems))
+
+
+def _document(lines: Sequence[str]) -> dict[str, Any]:
+    """The JSON object among what terraform printed: it warns on the same channel."""
+    text = "\n".join(lines)
+    if "{" not in text:
+        return {}
+    found: dict[str, Any] = json.JSONDecoder().raw_decode(text, text.index("{"))[0]
+    return found
 
 
 def _find() -> str:

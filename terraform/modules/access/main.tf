@@ -119,8 +119,10 @@ resource "aws_iam_role_policy" "task" {
 
 # -- CI, by OpenID Connect: https://docs.github.com/actions/how-tos/secure-your-work/security-harden-deployments/oidc-in-aws
 
+# An account can have one provider of an address, and another project may have made it.
+# https://docs.aws.amazon.com/IAM/latest/APIReference/API_CreateOpenIDConnectProvider.html
 resource "aws_iam_openid_connect_provider" "ci" {
-  count = var.ci_repository == null ? 0 : 1
+  count = var.ci_repository == null || var.ci_provider_arn != null ? 0 : 1
 
   url            = "https://token.actions.githubusercontent.com"
   client_id_list = ["sts.amazonaws.com"]
@@ -138,7 +140,7 @@ resource "aws_iam_role" "ci" {
     Statement = [{
       Effect    = "Allow"
       Action    = "sts:AssumeRoleWithWebIdentity"
-      Principal = { Federated = aws_iam_openid_connect_provider.ci[0].arn }
+      Principal = { Federated = coalesce(var.ci_provider_arn, one(aws_iam_openid_connect_provider.ci[*].arn)) }
       Condition = {
         StringEquals = { "token.actions.githubusercontent.com:aud" = "sts.amazonaws.com" }
         # Repositories made or renamed since July 2026 have the ids of owner and repository in it:

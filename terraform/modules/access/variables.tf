@@ -29,6 +29,12 @@ variable "ci_repository" {
   nullable    = true
 }
 
+variable "ci_provider_arn" {
+  description = "The account's identity provider for GitHub, where another project made it; null: make one."
+  type        = string
+  nullable    = true
+}
+
 variable "ssh_public_key" {
   description = "Public key for SSH through Session Manager; null: no SSH."
   type        = string

@@ -26,6 +26,9 @@ resource "aws_sns_topic_subscription" "this" {
   endpoint  = var.alert_email
 }
 
+# A daily budget of costs takes actions as a monthly one does; what it cannot have is a forecast.
+# https://docs.aws.amazon.com/cost-management/latest/userguide/budgets-action-configure.html
+# https://docs.aws.amazon.com/cost-management/latest/userguide/create-cost-budget.html
 resource "aws_budgets_budget" "this" {
   name         = "${var.name}-daily"
   budget_type  = "COST"

@@ -1,7 +1,9 @@
 import json
 from dataclasses import replace
 
+import boto3
 import pytest
+from moto import mock_aws
 
 from chaosgood_ext.environment import find as finding
 from chaosgood_ext.environment.outputs import FROM_ENVIRONMENT, parse, schema
@@ -98,8 +100,14 @@ def test_the_environment_aws_says_what_it_needs(monkeypatch, tmp_path):
     path.write_text(json.dumps(outputs_document()))
     with pytest.raises(EnvironmentUnavailable, match="of a twin, not of aws"):
         finding.find("aws", print)
-    path.write_text(json.dumps({**outputs_document(), "kind": "aws"}))
-    found = finding.find("aws", print)
+    document = {**outputs_document(), "kind": "aws", "endpoint_url": None}
+    path.write_text(json.dumps({**document, "region": 1, "urls": {}}))
+    with pytest.raises(EnvironmentUnavailable, match=r"\$\.region: 1 is not of type.*Build the environment again"):
+        finding.find("aws", print)
+    with mock_aws():
+        vpc = boto3.client("ec2", region_name="us-east-1").create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]
+        path.write_text(json.dumps({**document, "resources": {**document["resources"], "vpc_id": vpc}}))
+        found = finding.find("aws", print)
     assert (found.label, found.twin) == ("aws testing", None)
 
 

@@ -6,10 +6,17 @@ from typing import Any
 
 import boto3
 import pytest
-from botocore.exceptions import ClientError, EndpointConnectionError, NoCredentialsError
+from botocore.exceptions import (
+    ClientError,
+    CredentialRetrievalError,
+    EndpointConnectionError,
+    LoginRefreshRequired,
+    NoCredentialsError,
+    UnauthorizedSSOTokenError,
+)
 from moto import mock_aws
 
-from chaosgood_ext.environment.aws.account import Caller, identify, must_be_allowed
+from chaosgood_ext.environment.aws.account import Caller, identify, must_be_allowed, session
 from chaosgood_ext.errors import BadInput, EnvironmentUnavailable
 
 
@@ -41,13 +48,27 @@ def test_aws_says_who_we_are() -> None:
         (NoCredentialsError(), "no AWS credentials"),
         (refusal("ExpiredToken"), "have expired"),
         (refusal("InvalidClientTokenId"), "does not accept the credentials"),
-        (EndpointConnectionError(endpoint_url="https://sts.us-east-1.amazonaws.com"), "cannot be asked"),
+        (UnauthorizedSSOTokenError(), "sign-in to AWS has ended"),
+        (LoginRefreshRequired(), "sign-in to AWS has ended"),
+        (CredentialRetrievalError(provider="custom-process", error_msg="no"), "no AWS credentials"),
     ],
 )
 def test_credentials_that_are_of_no_use_are_told_with_what_to_do(problem: Exception, words: str) -> None:
     with pytest.raises(EnvironmentUnavailable, match=words) as caught:
         identify(Refusing(problem), "us-east-1")  # type: ignore[arg-type]
     assert "aws login" in caught.value.remedy
+
+
+def test_an_aws_that_cannot_be_reached_is_no_fault_of_the_credentials() -> None:
+    problem = EndpointConnectionError(endpoint_url="https://sts.us-east-1.amazonaws.com")
+    with pytest.raises(EnvironmentUnavailable, match=r"cannot be asked who we are: .*Check the network"):
+        identify(Refusing(problem), "us-east-1")  # type: ignore[arg-type]
+
+
+def test_a_profile_that_there_is_not_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_PROFILE", "nobody")
+    with pytest.raises(BadInput, match=r"nobody.*list-profiles"):
+        session()
 
 
 def test_an_account_that_the_file_does_not_allow_is_refused() -> None:

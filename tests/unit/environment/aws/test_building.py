@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -15,13 +16,14 @@ from botocore.exceptions import ClientError
 from moto import mock_aws
 
 from chaosgood_ext.environment.aws import building, settings
+from chaosgood_ext.environment.aws.plans import Change
 from chaosgood_ext.environment.aws.sweep.sweeper import Sweeper
-from chaosgood_ext.environment.aws.terraform import Change, Terraform, TerraformFailed
+from chaosgood_ext.environment.aws.terraform import Terraform, TerraformFailed
 from chaosgood_ext.errors import BadInput, EnvironmentUnavailable
 from tests.fakes.outputs import outputs_document
 
 NOW = datetime(2026, 11, 22, 16, 0, tzinfo=UTC)
-TOPOLOGY = {"name": "chaosgood", "region": "us-east-1"}
+TOPOLOGY = json.loads(files("chaosgood_ext.stack").joinpath("topology.json").read_text())
 TAGS = [{"Key": "game", "Value": "chaosgood"}]
 ACCOUNT = "123456789012"
 
@@ -255,6 +257,7 @@ def test_down_deletes_the_role_of_a_player_whom_the_budget_locked_out(tmp_path: 
     [
         "Error: Failed to query available provider packages: could not connect to registry.terraform.io",
         "Error: Error loading state: state snapshot was created by Terraform v9.9.9, which is newer",
+        "Error: Error acquiring the state lock\nError message: 2 problems:\n- Unsupported state file format: no JSON",
         "api error DependencyViolation: The vpc 'vpc-1' has dependencies",
     ],
 )
@@ -385,3 +388,73 @@ def test_a_sweep_touches_nothing_of_another_game() -> None:
     group = ec2.create_security_group(GroupName="theirs", Description="x", VpcId=vpc)["GroupId"]
     Sweeper(boto3.Session(), "us-east-1", "chaosgood").clear()
     assert ec2.describe_security_groups(GroupIds=[group])["SecurityGroups"]
+
+
+GITHUB = "https://token.actions.githubusercontent.com"
+
+
+def with_ci(tmp_path: Path) -> building.Site:
+    decided = settings.Settings((ACCOUNT,), "a@example.com", 3, {"ci_repository": "example/chaotic-good"})
+    return building.Site(**{**vars(site(tmp_path, FakeTerraform())), "settings": decided})
+
+
+@pytest.mark.parametrize("tags", [[], [{"Key": "game", "Value": "another"}]])
+def test_an_identity_provider_of_the_account_is_used(tmp_path: Path, tags: list[dict[str, str]]) -> None:
+    iam = boto3.client("iam", region_name="us-east-1")
+    made = iam.create_open_id_connect_provider(Url=GITHUB, ClientIDList=["sts.amazonaws.com"], Tags=tags)
+    up(with_ci(tmp_path))
+    assert settings.written(tmp_path)["ci_provider_arn"] == made["OpenIDConnectProviderArn"]
+
+
+def test_an_identity_provider_that_this_environment_made_stays_its_own(tmp_path: Path) -> None:
+    up(with_ci(tmp_path))
+    assert "ci_provider_arn" not in settings.written(tmp_path)
+    iam = boto3.client("iam", region_name="us-east-1")
+    iam.create_open_id_connect_provider(Url=GITHUB, ClientIDList=["sts.amazonaws.com"], Tags=TAGS)
+    up(with_ci(tmp_path))
+    assert "ci_provider_arn" not in settings.written(tmp_path)
+
+
+def test_an_identity_provider_that_no_workflow_could_use_is_said_before_anything_is_built(tmp_path: Path) -> None:
+    iam = boto3.client("iam", region_name="us-east-1")
+    iam.create_open_id_connect_provider(Url=GITHUB, ClientIDList=["else"])
+    where = with_ci(tmp_path)
+    with pytest.raises(EnvironmentUnavailable, match="add-client-id-to-open-id-connect-provider"):
+        up(where)
+    assert where.terraform.done == []  # type: ignore[attr-defined]
+
+
+def test_a_plan_tells_of_an_end_that_is_over_of_a_lockout_and_of_rules_that_go(tmp_path: Path) -> None:
+    terraform = FakeTerraform()
+    where = site(tmp_path, terraform)
+    up(where)
+    with building.plan(where) as planned:
+        assert (planned.remarks, planned.foreign) == ([], [])
+    ec2, iam = (boto3.client(name, region_name="us-east-1") for name in ("ec2", "iam"))
+    (group,) = ec2.describe_security_groups(Filters=[{"Name": "group-name", "Values": ["chaosgood-database"]}])[
+        "SecurityGroups"
+    ]
+    opened = [{"IpProtocol": "tcp", "FromPort": 5432, "ToPort": 5433, "IpRanges": [{"CidrIp": "0.0.0.0/0"}]}]
+    ec2.authorize_security_group_ingress(GroupId=group["GroupId"], IpPermissions=opened)
+    document = json.dumps({"Version": "2012-10-17", "Statement": [{"Effect": "Deny", "Action": "*", "Resource": "*"}]})
+    iam.create_role(RoleName="chaosgood-player", AssumeRolePolicyDocument=document)
+    lockout = iam.create_policy(PolicyName="chaosgood-lockout", PolicyDocument=document)["Policy"]["Arn"]
+    iam.attach_role_policy(RoleName="chaosgood-player", PolicyArn=lockout)
+    with building.plan(building.Site(**{**vars(where), "now": lambda: NOW.replace(hour=20)})) as planned:
+        expired, locked_out = planned.remarks
+        (foreign,) = planned.foreign
+    assert expired.startswith("The environment expired at 2026-11-22T19:00:00Z")
+    assert "locked out" in locked_out
+    assert "chaos aws unlock" in locked_out
+    assert foreign.startswith("chaosgood-database: tcp 5432-5433 from 0.0.0.0/0 (sgr-")
+
+
+def test_a_destroy_needs_no_settings_where_terraform_was_told(tmp_path: Path) -> None:
+    up(site(tmp_path, FakeTerraform()))
+    for content in (None, "accounts = ["):
+        if content:
+            (tmp_path / "aws.toml").write_text(content)
+        assert settings.to_destroy(tmp_path) == settings.Settings((ACCOUNT,), "a@example.com")
+    settings.forget(tmp_path)
+    with pytest.raises(BadInput, match="cannot be read"):
+        settings.to_destroy(tmp_path)

@@ -90,7 +90,7 @@ import sys
 from chaosgood_ext.environment import find
 from chaosgood_ext.environment.aws import sessions
 from tests.unit.environment.aws.test_sessions import outputs
-find.read_aws = outputs
+find.standing_aws = outputs
 program = sys.argv.pop()
 sessions.aws_program = lambda: program
 from chaosgood_ext.cli.dashboards import dashboards
