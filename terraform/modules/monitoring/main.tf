@@ -4,6 +4,7 @@ module "host" {
   source = "../host"
 
   tier   = "monitoring"
+  region = var.region
   system = "debian"
   files  = { common = var.files.common, monitoring = var.files.monitoring }
   packages = [
@@ -18,7 +19,7 @@ module "host" {
   prepare = <<-SH
     install -m 0600 /dev/null /etc/default/prometheus-postgres-exporter
     set +x
-    aws secretsmanager get-secret-value --region ${var.region} --secret-id ${var.password_arn} \
+    aws secretsmanager get-secret-value --secret-id ${var.password_arn} \
       --query SecretString --output text |
       python3 -c 'import json, sys; print("DATA_SOURCE_PASS=" + json.dumps(json.load(sys.stdin)["password"]))' \
       >/etc/default/prometheus-postgres-exporter
