@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from chaosgood_ext.environment.aws import account, keys
+from chaosgood_ext.environment.aws.booting import DONE, Boots
 from chaosgood_ext.environment.aws.settings import (
     TERRAFORM,
     Settings,
@@ -67,6 +68,10 @@ class Site:
         """Sweeps this environment."""
         return Sweeper(self.session, self.topology["region"], self.topology["name"], self.on_progress)
 
+    def boots(self) -> Boots:
+        """Looks at the hosts of this environment."""
+        return Boots(self.session, self.topology["region"], self.topology["name"], self.on_progress)
+
     def caller(self) -> account.Caller:
         """Who we are; raises unless something may be built in our account."""
         caller = account.identify(self.session, self.topology["region"])
@@ -104,17 +109,26 @@ def _until(site: Site, account_id: str, hours: float | None) -> str:
 
 
 def build(site: Site, planned: Planned) -> Outputs:
-    """Carry out a plan and keep the outputs, which games read; raises what terraform raises.
+    """Carry out a plan, keep the outputs, which games read, and wait until all hosts are up.
 
-    After a failure nothing is taken back: repeating goes on where it stopped.
+    Raises what terraform raises, and what :meth:`~chaosgood_ext.environment.aws.booting.Boots.wait` does. After a
+    failure nothing is taken back: repeating goes on where it stopped.
     """
     site.sweeper().revoke_foreign_rules(site.terraform.rules())
-    site.terraform.apply(planned.path)
+    try:
+        site.terraform.apply(planned.path)
+    except TerraformFailed as failed:
+        if "timeout while waiting" in failed.output:
+            for host in site.boots().look():
+                if host.outcome != DONE:
+                    site.on_progress(str(host))
+        raise
     site.sweeper().move_end(planned.until)
     document = site.terraform.output()
     outputs = parse(document, "terraform")
     site.outputs.parent.mkdir(parents=True, exist_ok=True)
     site.outputs.write_text(json.dumps(document, indent=2) + "\n")
+    site.boots().wait()
     return outputs
 
 

@@ -1,0 +1,159 @@
+"""Whether hosts came up: the end of their first boots, and of the refreshes by which groups make them anew.
+
+Terraform waits for neither of monitoring host and workstation, nor for a refresh.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from chaosgood_ext.environment.aws.sweep.asking import Clients
+from chaosgood_ext.errors import EnvironmentUnavailable
+
+Progress = Callable[[str], None]
+
+DONE = "done"
+_RUNNING = "running"
+_SILENT = "does not answer Systems Manager"
+_ASK = "cat /var/log/first-boot"
+"""Where a first boot writes what it has come to: `running`, `done`, or at which line it failed."""
+_ANSWERS_WITHIN_S = 30
+"""The least that AWS lets a command wait for an agent."""
+_GONE = ("terminated", "shutting-down")
+_REFRESHING = {"Pending", "InProgress", "Cancelling", "RollbackInProgress", "Baking"}
+_REFRESHED = {"Successful", "RollbackSuccessful"}
+
+
+@dataclass(frozen=True)
+class Host:
+    """A host that exists, and what its first boot has come to."""
+
+    instance_id: str
+    tier: str
+    outcome: str
+
+    @property
+    def failed(self) -> bool:
+        """Whether it will never be done."""
+        return self.outcome.startswith("failed")
+
+    def __str__(self) -> str:
+        return f"{self.tier} {self.instance_id}: {self.outcome}"
+
+
+@dataclass
+class Boots:
+    """Looks at the hosts of the environment `game` in one region."""
+
+    session: Clients
+    region: str
+    game: str
+    on_progress: Progress = lambda _: None
+    period_s: float = 10.0
+
+    def wait(self, deadline_s: float = 1800) -> None:
+        """Wait until all hosts have booted and none is being replaced.
+
+        Raises :class:`~chaosgood_ext.errors.EnvironmentUnavailable` for hosts whose first boot failed or does not end,
+        and for groups whose refresh did, with how to look and what to do.
+        """
+        end, told = time.monotonic() + deadline_s, ""
+        while True:
+            refreshes, hosts = dict(self._refreshes()), self.look()
+            refreshing = [group for group, status in refreshes.items() if status.split(":")[0] in _REFRESHING]
+            lacking = [host for host in hosts if host.outcome != DONE]
+            if any(host.failed for host in lacking):
+                raise self._not_up(lacking, {})
+            if not refreshing and not lacking:
+                break
+            if time.monotonic() > end:
+                raise self._not_up(lacking, {group: refreshes[group] for group in refreshing})
+            names = [*(f"the refresh of {group}" for group in refreshing), *map(str, lacking)]
+            if (text := f"waiting for {', '.join(names)}") != told:
+                self.on_progress(text)
+                told = text
+            time.sleep(self.period_s)
+        if not_refreshed := {g: status for g, status in refreshes.items() if status.split(":")[0] not in _REFRESHED}:
+            raise self._not_up([], not_refreshed)
+
+    def look(self) -> list[Host]:
+        """All hosts as they are now, in the order of their tiers."""
+        found = self._client("ec2").get_paginator("describe_instances")
+        pages = found.paginate(Filters=[{"Name": "tag:game", "Values": [self.game]}])
+        states: dict[str, tuple[str, str]] = {}
+        for instance in (each for page in pages for some in page["Reservations"] for each in some["Instances"]):
+            if (state := instance["State"]["Name"]) not in _GONE:
+                tiers = [tag["Value"] for tag in instance["Tags"] if tag["Key"] == "tier"]
+                states[instance["InstanceId"]] = (tiers[0] if tiers else "", state)
+        answers = self._ask([instance for instance, (_, state) in states.items() if state == "running"])
+        outcomes = {i: answers.get(i, _SILENT) if state == "running" else state for i, (_, state) in states.items()}
+        hosts = [Host(instance, tier, outcomes[instance]) for instance, (tier, _) in states.items()]
+        return sorted(hosts, key=lambda host: (host.tier, host.instance_id))
+
+    def _ask(self, instances: Sequence[str]) -> Mapping[str, str]:
+        """What first boots have come to, of those instances whose agent answers."""
+        if not instances:
+            return {}
+        ssm = self._client("ssm")
+        managed = {
+            each["InstanceId"]
+            for page in ssm.get_paginator("describe_instance_information").paginate()
+            for each in page["InstanceInformationList"]
+            if each["PingStatus"] == "Online"
+        }
+        if not (asked := sorted(managed.intersection(instances))):
+            return {}
+        try:
+            command = ssm.send_command(
+                InstanceIds=asked, DocumentName="AWS-RunShellScript", Parameters={"commands": [_ASK]},
+                TimeoutSeconds=_ANSWERS_WITHIN_S, Comment="Has it booted?",
+            )["Command"]["CommandId"]  # fmt: skip
+        except ssm.exceptions.InvalidInstanceId:  # one has gone since
+            return {}
+        end = time.monotonic() + _ANSWERS_WITHIN_S
+        answers: dict[str, str] = {}
+        while len(answers) < len(asked) and time.monotonic() < end:
+            for said in ssm.list_command_invocations(CommandId=command, Details=True)["CommandInvocations"]:
+                if said["Status"] in ("Success", "Failed"):
+                    text = "".join(plugin.get("Output", "") for plugin in said["CommandPlugins"])
+                    answers[said["InstanceId"]] = text.strip() if said["Status"] == "Success" else _RUNNING
+            if len(answers) < len(asked):
+                time.sleep(self.period_s / 10)
+        return answers
+
+    def _refreshes(self) -> Iterator[tuple[str, str]]:
+        """How the latest refresh of each group goes that ever had one; AWS lists them from the latest on.
+
+        https://docs.aws.amazon.com/autoscaling/ec2/APIReference/API_DescribeInstanceRefreshes.html
+        """
+        autoscaling = self._client("autoscaling")
+        ours = [{"Name": "tag:game", "Values": [self.game]}]
+        for group in autoscaling.describe_auto_scaling_groups(Filters=ours)["AutoScalingGroups"]:
+            name = group["AutoScalingGroupName"]
+            found = autoscaling.describe_instance_refreshes(AutoScalingGroupName=name, MaxRecords=1)
+            for refresh in found["InstanceRefreshes"]:
+                reason = refresh.get("StatusReason")
+                yield name, f"{refresh['Status']}: {reason}" if reason else refresh["Status"]
+
+    def _client(self, service: str) -> Any:
+        return self.session.client(service, region_name=self.region)
+
+    def _not_up(self, hosts: Sequence[Host], refreshes: Mapping[str, str]) -> EnvironmentUnavailable:
+        said = [*map(str, hosts), *(f"refresh of {group}: {status}" for group, status in refreshes.items())]
+        remedy = []
+        if hosts:
+            one = f"--region {self.region} --instance-id"
+            remedy += [
+                "Look: CHAOSGOOD_ENVIRONMENT=aws chaos shell ID, in /var/log/cloud-init-output.log; or, where no shell "
+                f"opens, `aws ec2 get-console-output --latest --output text {one} ID`.",
+                f"To have a host made anew: `aws ec2 terminate-instances {one}s ID`, then repeat the command.",
+            ]
+        if refreshes:
+            remedy.append(
+                "To replace what the refresh did not: `aws autoscaling start-instance-refresh "
+                f"--region {self.region} --auto-scaling-group-name GROUP`, then repeat the command."
+            )
+        return EnvironmentUnavailable(f"Not all hosts came up. {'; '.join(said)}.", " ".join(remedy))
