@@ -8,9 +8,8 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
-from chaosgood_ext.environment.aws.sweep.asking import Clients
+from chaosgood_ext.environment.aws.sweep.asking import Aws
 from chaosgood_ext.errors import EnvironmentUnavailable
 
 Progress = Callable[[str], None]
@@ -46,11 +45,9 @@ class Host:
 
 @dataclass
 class Boots:
-    """Looks at the hosts of the environment `game` in one region."""
+    """Looks at the hosts of one environment."""
 
-    session: Clients
-    region: str
-    game: str
+    aws: Aws
     on_progress: Progress = lambda _: None
     period_s: float = 10.0
 
@@ -81,10 +78,9 @@ class Boots:
 
     def look(self) -> list[Host]:
         """All hosts as they are now, in the order of their tiers."""
-        found = self._client("ec2").get_paginator("describe_instances")
-        pages = found.paginate(Filters=[{"Name": "tag:game", "Values": [self.game]}])
         states: dict[str, tuple[str, str]] = {}
-        for instance in (each for page in pages for some in page["Reservations"] for each in some["Instances"]):
+        reservations = self.aws.every("ec2", "describe_instances", "Reservations", Filters=self.aws.tag)
+        for instance in (instance for reservation in reservations for instance in reservation["Instances"]):
             if (state := instance["State"]["Name"]) not in _GONE:
                 tiers = [tag["Value"] for tag in instance["Tags"] if tag["Key"] == "tier"]
                 states[instance["InstanceId"]] = (tiers[0] if tiers else "", state)
@@ -97,11 +93,10 @@ class Boots:
         """What first boots have come to, of those instances whose agent answers."""
         if not instances:
             return {}
-        ssm = self._client("ssm")
+        ssm = self.aws["ssm"]
         managed = {
             each["InstanceId"]
-            for page in ssm.get_paginator("describe_instance_information").paginate()
-            for each in page["InstanceInformationList"]
+            for each in self.aws.every("ssm", "describe_instance_information", "InstanceInformationList")
             if each["PingStatus"] == "Online"
         }
         if not (asked := sorted(managed.intersection(instances))):
@@ -129,23 +124,20 @@ class Boots:
 
         https://docs.aws.amazon.com/autoscaling/ec2/APIReference/API_DescribeInstanceRefreshes.html
         """
-        autoscaling = self._client("autoscaling")
-        ours = [{"Name": "tag:game", "Values": [self.game]}]
-        for group in autoscaling.describe_auto_scaling_groups(Filters=ours)["AutoScalingGroups"]:
-            name = group["AutoScalingGroupName"]
-            found = autoscaling.describe_instance_refreshes(AutoScalingGroupName=name, MaxRecords=1)
+        groups = self.aws.every(
+            "autoscaling", "describe_auto_scaling_groups", "AutoScalingGroups", Filters=self.aws.tag
+        )
+        for name in (group["AutoScalingGroupName"] for group in groups):
+            found = self.aws["autoscaling"].describe_instance_refreshes(AutoScalingGroupName=name, MaxRecords=1)
             for refresh in found["InstanceRefreshes"]:
                 reason = refresh.get("StatusReason")
                 yield name, f"{refresh['Status']}: {reason}" if reason else refresh["Status"]
-
-    def _client(self, service: str) -> Any:
-        return self.session.client(service, region_name=self.region)
 
     def _not_up(self, hosts: Sequence[Host], refreshes: Mapping[str, str]) -> EnvironmentUnavailable:
         said = [*map(str, hosts), *(f"refresh of {group}: {status}" for group, status in refreshes.items())]
         remedy = []
         if hosts:
-            one = f"--region {self.region} --instance-id"
+            one = f"--region {self.aws.region} --instance-id"
             remedy += [
                 "Look: CHAOSGOOD_ENVIRONMENT=aws chaos shell ID, in /var/log/cloud-init-output.log; or, where no shell "
                 f"opens, `aws ec2 get-console-output --latest --output text {one} ID`.",
@@ -154,6 +146,6 @@ class Boots:
         if refreshes:
             remedy.append(
                 "To replace what the refresh did not: `aws autoscaling start-instance-refresh "
-                f"--region {self.region} --auto-scaling-group-name GROUP`, then repeat the command."
+                f"--region {self.aws.region} --auto-scaling-group-name GROUP`, then repeat the command."
             )
         return EnvironmentUnavailable(f"Not all hosts came up. {'; '.join(said)}.", " ".join(remedy))

@@ -22,6 +22,7 @@ from chaosgood_ext.environment.aws.settings import (
     write,
     written,
 )
+from chaosgood_ext.environment.aws.sweep.asking import Aws
 from chaosgood_ext.environment.aws.sweep.sweeper import Sweeper
 from chaosgood_ext.environment.aws.terraform import Change, TerraformFailed
 from chaosgood_ext.environment.outputs import Outputs, parse
@@ -70,7 +71,7 @@ class Site:
 
     def boots(self) -> Boots:
         """Looks at the hosts of this environment."""
-        return Boots(self.session, self.topology["region"], self.topology["name"], self.on_progress)
+        return Boots(Aws(self.session, self.topology["region"], self.topology["name"]), self.on_progress)
 
     def caller(self) -> account.Caller:
         """Who we are; raises unless something may be built in our account."""

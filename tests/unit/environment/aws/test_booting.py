@@ -11,13 +11,14 @@ import pytest
 from botocore.stub import ANY, Stubber
 
 from chaosgood_ext.environment.aws.booting import Boots
+from chaosgood_ext.environment.aws.sweep.asking import Aws
 from chaosgood_ext.errors import EnvironmentUnavailable
 
 WEB, OTHER, MONITORING = (f"i-{number:017x}" for number in (1, 2, 3))
 
 
 @dataclass
-class Aws:
+class Clients:
     """Clients whose answers are held against AWS's own model of its services, and given in turn."""
 
     stubs: dict[str, Stubber] = field(default_factory=dict)
@@ -80,18 +81,18 @@ ANY_OF_COMMAND = {"CommandId": ANY, "Details": True}
 
 
 @pytest.fixture
-def aws() -> Iterator[Aws]:
-    made = Aws()
+def aws() -> Iterator[Clients]:
+    made = Clients()
     yield made
     for stub in made.stubs.values():
         stub.assert_no_pending_responses()
 
 
-def boots(aws: Aws, told: list[str] | None = None) -> Boots:
-    return Boots(aws, "us-east-1", "chaosgood", [].append if told is None else told.append, period_s=0.001)
+def boots(aws: Clients, told: list[str] | None = None) -> Boots:
+    return Boots(Aws(aws, "us-east-1", "chaosgood"), [].append if told is None else told.append, period_s=0.001)
 
 
-def test_waits_until_every_host_has_booted(aws: Aws) -> None:
+def test_waits_until_every_host_has_booted(aws: Clients) -> None:
     aws.has({WEB: "done", MONITORING: "running"})
     aws.has({WEB: "done", MONITORING: "done"})
     told: list[str] = []
@@ -99,7 +100,7 @@ def test_waits_until_every_host_has_booted(aws: Aws) -> None:
     assert told == [f"waiting for monitoring {MONITORING}: running"]
 
 
-def test_waits_until_a_group_has_replaced_its_hosts(aws: Aws) -> None:
+def test_waits_until_a_group_has_replaced_its_hosts(aws: Clients) -> None:
     aws.has({WEB: "done"}, ("InProgress",))
     aws.has({OTHER: "done"}, ("Successful",))
     told: list[str] = []
@@ -107,7 +108,7 @@ def test_waits_until_a_group_has_replaced_its_hosts(aws: Aws) -> None:
     assert told == ["waiting for the refresh of chaosgood-web"]
 
 
-def test_a_first_boot_that_failed_ends_the_wait_with_its_line_and_what_to_do(aws: Aws) -> None:
+def test_a_first_boot_that_failed_ends_the_wait_with_its_line_and_what_to_do(aws: Clients) -> None:
     aws.has({WEB: "done", MONITORING: "failed at line 38: retry apt-get update"})
     with pytest.raises(EnvironmentUnavailable) as caught:
         boots(aws).wait()
@@ -122,14 +123,14 @@ def test_a_first_boot_that_failed_ends_the_wait_with_its_line_and_what_to_do(aws
 
 
 @pytest.mark.parametrize("how", [{"silent": MONITORING}, {"state": "stopped"}], ids=["silent", "stopped"])
-def test_a_host_that_says_nothing_is_named_at_the_deadline(how: dict[str, str], aws: Aws) -> None:
+def test_a_host_that_says_nothing_is_named_at_the_deadline(how: dict[str, str], aws: Clients) -> None:
     aws.has({WEB: "done", MONITORING: "done"}, **how)
     with pytest.raises(EnvironmentUnavailable, match=f"monitoring {MONITORING}: (does not answer|stopped)"):
         boots(aws).wait(deadline_s=-1)
 
 
 @pytest.mark.parametrize("status", ["Failed", "Cancelled"])
-def test_a_refresh_that_failed_is_named_with_its_reason_and_how_to_repeat_it(status: str, aws: Aws) -> None:
+def test_a_refresh_that_failed_is_named_with_its_reason_and_how_to_repeat_it(status: str, aws: Clients) -> None:
     aws.has({WEB: "done"}, (status,))
     with pytest.raises(EnvironmentUnavailable, match=f"refresh of chaosgood-web: {status}: it says why") as caught:
         boots(aws).wait()
