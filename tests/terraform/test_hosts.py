@@ -186,7 +186,7 @@ def debian(state: State) -> Path:
 
 def test_systemd_accepts_each_unit_as_a_first_boot_leaves_it(debian: Path, state: State, tmp_path: Path) -> None:
     """With the programs where Debian's packages have them. https://man7.org/linux/man-pages/man1/systemd-analyze.1.html"""
-    for tier in ("web", "monitoring"):
+    for tier in TIERS:
         disk = boot(user_data(state)[tier], tmp_path / tier).disk
         units = sorted((disk / "etc/systemd/system").glob("*.service"))
         lack = {named for unit in units for named in _programs(unit) if not _put(named, disk, debian)}

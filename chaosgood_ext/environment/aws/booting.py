@@ -5,6 +5,7 @@ Terraform waits for neither of monitoring host and workstation, nor for a refres
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ _RUNNING = "running"
 _SILENT = "does not answer Systems Manager"
 _ASK = "cat /var/log/first-boot"
 """Where a first boot writes what it has come to: `running`, `done`, or at which line it failed."""
+_FAILED = re.compile(r"^(?:.*: )?(failed at line \d+: .*\S)\s*$", re.MULTILINE)
 _ANSWERS_WITHIN_S = 30
 """The least that AWS lets a command wait for an agent."""
 _GONE = ("terminated", "shutting-down")
@@ -85,8 +87,10 @@ class Boots:
                 tiers = [tag["Value"] for tag in instance["Tags"] if tag["Key"] == "tier"]
                 states[instance["InstanceId"]] = (tiers[0] if tiers else "", state)
         answers = self._ask([instance for instance, (_, state) in states.items() if state == "running"])
-        outcomes = {i: answers.get(i, _SILENT) if state == "running" else state for i, (_, state) in states.items()}
-        hosts = [Host(instance, tier, outcomes[instance]) for instance, (tier, _) in states.items()]
+        hosts = [
+            Host(instance, tier, (answers.get(instance) or self._console(instance)) if state == "running" else state)
+            for instance, (tier, state) in states.items()
+        ]
         return sorted(hosts, key=lambda host: (host.tier, host.instance_id))
 
     def _ask(self, instances: Sequence[str]) -> Mapping[str, str]:
@@ -118,6 +122,11 @@ class Boots:
             if len(answers) < len(asked):
                 time.sleep(self.period_s / 10)
         return answers
+
+    def _console(self, instance: str) -> str:
+        """What a host's console says of its first boot: one that fails before the agent is installed has no other."""
+        said = self.aws["ec2"].get_console_output(InstanceId=instance, Latest=True).get("Output", "")
+        return next(iter(_FAILED.findall(said)), _SILENT)
 
     def _refreshes(self) -> Iterator[tuple[str, str]]:
         """How the latest refresh of each group goes that ever had one; AWS lists them from the latest on.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -35,7 +36,15 @@ class Clients:
             self.stubs[service].activate()
         return self.stubs[service]
 
-    def has(self, hosts: dict[str, str], refreshes: tuple[str, ...] = (), *, silent: str = "", state: str = "") -> None:
+    def has(
+        self,
+        hosts: dict[str, str],
+        refreshes: tuple[str, ...] = (),
+        *,
+        silent: str = "",
+        state: str = "",
+        console: str = "",
+    ) -> None:
         """Let one look find these hosts with these outcomes, and group chaosgood-web with such refreshes."""
         autoscaling, ec2, ssm = self.stub("autoscaling"), self.stub("ec2"), self.stub("ssm")
         group = {
@@ -75,6 +84,9 @@ class Clients:
             ssm.add_response("list_command_invocations", {"CommandInvocations": answers}, ANY_OF_COMMAND)
             if len(said) == 1:
                 break
+        if silent:
+            output = {"Output": base64.b64encode(console.encode()).decode()} if console else {}
+            ec2.add_response("get_console_output", output, {"InstanceId": silent, "Latest": True})
 
 
 ANY_OF_COMMAND = {"CommandId": ANY, "Details": True}
@@ -127,6 +139,17 @@ def test_a_host_that_says_nothing_is_named_at_the_deadline(how: dict[str, str], 
     aws.has({WEB: "done", MONITORING: "done"}, **how)
     with pytest.raises(EnvironmentUnavailable, match=f"monitoring {MONITORING}: (does not answer|stopped)"):
         boots(aws).wait(deadline_s=-1)
+
+
+def test_a_first_boot_that_failed_before_the_agent_was_there_is_known_from_the_console(aws: Clients) -> None:
+    said = """[   31.1] cloud-init[612]: ++ echo 'failed at line 38: retry apt-get update'
+[   31.1] cloud-init[612]: ++ tee /var/log/first-boot
+[   31.2] cloud-init[612]: failed at line 38: retry apt-get update
+[   31.9] cloud-init[612]: Cloud-init v. 22.4.2 finished\r
+"""
+    aws.has({WEB: "done", MONITORING: ""}, silent=MONITORING, console=said)
+    with pytest.raises(EnvironmentUnavailable, match=f"monitoring {MONITORING}: failed at line 38: retry apt-get"):
+        boots(aws).wait()
 
 
 @pytest.mark.parametrize("status", ["Failed", "Cancelled"])
