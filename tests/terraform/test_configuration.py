@@ -414,7 +414,7 @@ PACKAGES = {
 @pytest.mark.parametrize("tier", ["web", "monitoring"])
 def test_hosts_install_the_program_of_each_unit_and_start_it(tier: str, state: State) -> None:
     script = user_data(state)[tier]
-    installed = {word for line in re.findall(r"apt-get install (.*)", script) for word in line.split()}
+    installed = {word for line in re.findall(r"apt-get install (.*)", script) for word in re.findall(r"[\w-]+", line)}
     units = [
         path.stem for folder in ("common", tier) for path in (STACK / folder / "etc/systemd/system").glob("*.service")
     ]
