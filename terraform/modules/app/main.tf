@@ -28,10 +28,10 @@ module "host" {
     ECS_CLUSTER=${var.ecs.cluster}
     ECS_IMAGE_PULL_BEHAVIOR=prefer-cached
     CONF
-    docker build --tag ${local.container.image} /opt/shop
+    retry docker build --tag ${local.container.image} /opt/shop
     # The node exporter of Debian 12 in its makers' own build, which needs no library.
     id prometheus || useradd --system --no-create-home --shell /sbin/nologin prometheus
-    docker create --name figures quay.io/prometheus/node-exporter:v1.5.0
+    retry docker create --name figures quay.io/prometheus/node-exporter:v1.5.0
     docker cp figures:/bin/node_exporter /usr/bin/prometheus-node-exporter
     docker rm figures
   SH
