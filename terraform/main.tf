@@ -81,6 +81,7 @@ module "web" {
   source = "./modules/web"
 
   name               = local.name
+  region             = local.topology.region
   group              = local.topology.auto_scaling_groups.web
   image_id           = local.debian_image_id
   subnet_ids         = module.network.subnet_ids[local.topology.auto_scaling_groups.web.subnet]

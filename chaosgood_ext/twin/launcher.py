@@ -31,7 +31,7 @@ from chaosgood_ext.twin import cache, programs
 from chaosgood_ext.twin.sandbox import PATH, Settings, own_folders
 
 DOORS = ("aws", "application", "prometheus", "alertmanager")
-GRAFANA = Path("/usr/sbin/grafana-server")
+GRAFANA = Path("/usr/share/grafana/bin/grafana")
 """Debian has no Grafana; where the machine has it, it runs in the twin, with a door of its own."""
 _BOOT_DEADLINE_S = 90.0
 _NAME = re.compile(r"[a-z][a-z0-9-]{0,30}")

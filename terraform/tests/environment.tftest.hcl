@@ -64,6 +64,14 @@ run "applied" {
   }
 }
 
+run "prolonged" {
+  command = plan
+
+  variables {
+    expires_at = "2026-11-22T20:30:00Z"
+  }
+}
+
 run "applied_with_a_repository" {
   command = apply
 

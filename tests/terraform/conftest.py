@@ -181,16 +181,30 @@ def terraform(make_terraform: Callable[[], Terraform]) -> Terraform:
     return make_terraform()
 
 
-@pytest.fixture(scope="session")
-def tested(terraform: Terraform) -> list[dict[str, Any]]:
+def run_tests(terraform: Terraform) -> list[dict[str, Any]]:
     """What `terraform test` says, a JSON object a line."""
     done = terraform.run("test", "-json", "-verbose")
     return [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
 
 
-@pytest.fixture(scope="session")
-def state(tested: list[dict[str, Any]]) -> State:
+def applied(tested: list[dict[str, Any]]) -> State:
     """Everything as it would be after an apply, with made-up ids."""
     states = [line["test_state"] for line in tested if line["type"] == "test_state" and line["@testrun"] == "applied"]
     assert states, "\n".join(line["@message"] for line in tested)
     return State(states[0])
+
+
+@pytest.fixture(scope="session")
+def tested(terraform: Terraform) -> list[dict[str, Any]]:
+    return run_tests(terraform)
+
+
+@pytest.fixture(scope="session")
+def plans(tested: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    """The plans that `terraform test` makes, by the names of its runs."""
+    return {line["@testrun"]: line["test_plan"] for line in tested if line["type"] == "test_plan"}
+
+
+@pytest.fixture(scope="session")
+def state(tested: list[dict[str, Any]]) -> State:
+    return applied(tested)

@@ -269,6 +269,7 @@ def test_boundary_covers_what_the_roles_have() -> None:
         "task",
         "execution",
         "instance",
+        "instance-web",
         "instance-app",
         "instance-monitoring",
         "instance-workstation",

@@ -19,7 +19,7 @@ import yaml
 
 from chaosgood_ext.environment.outputs import FROM_ENVIRONMENT, parse
 
-from .conftest import CONFIGURATION, PROVIDER_VERSION, ROOT, State, Terraform
+from .conftest import CONFIGURATION, PROVIDER_VERSION, ROOT, State, Terraform, applied, run_tests
 
 STACK = ROOT / "chaosgood_ext/stack"
 EXPIRES_AT = "2026-11-22T18:30:00Z"
@@ -411,11 +411,12 @@ def test_every_file_of_a_tier_is_where_its_hosts_fetch_it(state: State) -> None:
     assert uploaded == wanted
 
 
+# https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/user-data.html: so much before it is encoded.
 def test_first_boots_are_shell_scripts_that_fit(state: State) -> None:
     scripts = user_data(state)
     assert set(scripts) == {"web", "app", "monitoring", "workstation"}
     for tier, script in scripts.items():
-        assert len(script) < 16 * 1024
+        assert len(script.encode()) <= 16 * 1024
         done = subprocess.run(["bash", "-n"], input=script, text=True, capture_output=True)
         assert (done.returncode, done.stderr) == (0, ""), tier
 
@@ -429,13 +430,74 @@ PACKAGES = {
 @pytest.mark.parametrize("tier", ["web", "monitoring"])
 def test_hosts_install_the_program_of_each_unit_and_start_it(tier: str, state: State) -> None:
     script = user_data(state)[tier]
-    installed = {word for line in re.findall(r"apt-get install (.*)", script) for word in line.split()}
+    installed = {word for line in re.findall(r"apt-get install (.*)", script) for word in re.findall(r"[\w-]+", line)}
     units = [
         path.stem for folder in ("common", tier) for path in (STACK / folder / "etc/systemd/system").glob("*.service")
     ]
     started = set(re.findall(r"^for unit in (.*); do$", script, re.MULTILINE)[-1].split())
     assert started == set(units)
     assert {PACKAGES.get(unit, unit) for unit in units} - installed == set()
+
+
+def changed(plan: dict[str, Any], kind: str) -> set[tuple[str, str]]:
+    """What a plan does to resources of a kind: the action, and each attribute that changes."""
+    found = set()
+    for each in plan["resource_changes"]:
+        if each["type"] == kind:
+            (action,), before, after = each["change"]["actions"], each["change"]["before"], each["change"]["after"]
+            found |= {(action, name) for name in after if after[name] != before[name]}
+    return found
+
+
+def test_a_moved_end_makes_no_host_anew(plans: dict[str, dict[str, Any]]) -> None:
+    """A group is refreshed when its launch template's block changes; an instance is replaced by other user data."""
+    moved = plans["prolonged"]
+    assert changed(moved, "aws_scheduler_schedule") == {("update", "schedule_expression")}
+    assert changed(moved, "aws_autoscaling_group") == {("update", "tag")}
+    assert changed(moved, "aws_launch_template") == {("update", "tag_specifications")}
+    assert changed(moved, "aws_instance") == {("update", "root_block_device")}
+
+
+@pytest.mark.parametrize(
+    ("file", "tiers"),
+    [
+        ("web/etc/nginx/nginx.conf", {"web"}),
+        ("common/etc/chaosgood/bashrc", {"web", "app", "monitoring", "workstation"}),
+    ],
+)
+def test_a_changed_file_makes_the_hosts_anew_that_have_it(
+    file: str, tiers: set[str], state: State, make_terraform: Callable[[], Terraform]
+) -> None:
+    fresh = make_terraform()
+    path = fresh.folder.parent / "chaosgood_ext/stack" / file
+    path.write_text(f"{path.read_text()}\n")
+    before, after = made_of(state), made_of(applied(run_tests(fresh)))
+    assert {tier for tier in before if before[tier] != after[tier]} == tiers
+
+
+def made_of(state: State) -> dict[str, str]:
+    """What of each tier makes terraform replace its hosts when it is another: template's name, or user data."""
+    templates = {each["tags"]["tier"]: each["name"] for each in state.all("aws_launch_template").values()}
+    assert all(
+        each["launch_template"][0]["version"] == "$Latest" for each in state.all("aws_autoscaling_group").values()
+    )
+    # The mocked provider makes another ARN up each time.
+    instances = {
+        each["tags"]["tier"]: re.sub("role_arn = .*", "", each["user_data"])
+        for each in state.all("aws_instance").values()
+        if each["user_data_replace_on_change"]
+    }
+    return templates | instances
+
+
+def test_hosts_are_refreshed_one_by_one_and_none_goes_before_its_successor_is_in_service(state: State) -> None:
+    for group in state.all("aws_autoscaling_group").values():
+        (refresh,) = group["instance_refresh"]
+        (preferences,) = refresh["preferences"]
+        assert (refresh["strategy"], preferences["min_healthy_percentage"]) == ("Rolling", 100)
+        assert group["max_size"] >= group["desired_capacity"] * preferences["max_healthy_percentage"] / 100
+        (hook,) = group["initial_lifecycle_hook"]
+        assert hook["default_result"] == "ABANDON"
 
 
 def test_container_instances_have_the_image_before_a_task_comes(state: State) -> None:

@@ -65,12 +65,6 @@ def test_first_boots(state: State) -> None:
     )
 
 
-# A first boot is a script for cloud-init exactly when it begins with its interpreter.
-# https://docs.cloud-init.io/en/latest/explanation/format/user-data-script.html
-def test_cloud_init_takes_first_boots_for_scripts(state: State) -> None:
-    assert {script.splitlines()[0] for script in user_data(state).values()} == {"#!/bin/bash"}
-
-
 SCENARIOS = sorted({*(ROOT / "experiments").glob("*.yaml"), ROOT / "chaosgood_ext/scenario/template.yaml"})
 
 

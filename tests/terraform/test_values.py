@@ -79,6 +79,9 @@ MADE_BY = {
 """The calls that make a resource of each type, and where in them its arguments are: all types that are in use."""
 
 NAMED = {
+    "aws_autoscaling_group.initial_lifecycle_hook": "LifecycleHookSpecificationList",
+    "aws_autoscaling_group.initial_lifecycle_hook.name": "LifecycleHookName",
+    "aws_autoscaling_group.instance_refresh": "autoscaling:StartInstanceRefresh",
     "aws_budgets_budget.limit_amount": "BudgetLimit.Amount",
     "aws_budgets_budget.limit_unit": "BudgetLimit.Unit",
     "aws_budgets_budget.notification.subscriber_email_addresses": "budgets:CreateSubscriber.Subscriber.Address",

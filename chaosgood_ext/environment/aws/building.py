@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from chaosgood_ext.environment.aws import account, keys, lockout, rules
+from chaosgood_ext.environment.aws.booting import DONE, Boots
 from chaosgood_ext.environment.aws.plans import Change
 from chaosgood_ext.environment.aws.settings import (
     TERRAFORM,
@@ -23,6 +24,7 @@ from chaosgood_ext.environment.aws.settings import (
     write,
     written,
 )
+from chaosgood_ext.environment.aws.sweep.asking import Aws
 from chaosgood_ext.environment.aws.sweep.sweeper import Sweeper
 from chaosgood_ext.environment.aws.terraform import TerraformFailed
 from chaosgood_ext.environment.outputs import Outputs, parse
@@ -74,6 +76,10 @@ class Site:
     def sweeper(self) -> Sweeper:
         """Sweeps this environment."""
         return Sweeper(self.session, self.topology["region"], self.topology["name"], self.on_progress)
+
+    def boots(self) -> Boots:
+        """Looks at the hosts of this environment."""
+        return Boots(Aws(self.session, self.topology["region"], self.topology["name"]), self.on_progress)
 
     def caller(self) -> account.Caller:
         """Who we are; raises unless something may be built in our account."""
@@ -151,19 +157,28 @@ def _until(site: Site, account_id: str, hours: float | None) -> str:
 
 
 def build(site: Site, planned: Planned) -> Outputs:
-    """Carry out a plan and keep the outputs, which games read; raises what terraform raises.
+    """Carry out a plan, keep the outputs, which games read, and wait until all hosts are up.
 
-    After a failure nothing is taken back: repeating goes on where it stopped.
+    Raises what terraform raises, and what :meth:`~chaosgood_ext.environment.aws.booting.Boots.wait` does. After a
+    failure nothing is taken back: repeating goes on where it stopped.
     """
     with account.answering("to revoke what was not built"):
         site.sweeper().revoke_foreign_rules(site.terraform.rules())
-    site.terraform.apply(planned.path)
+    try:
+        site.terraform.apply(planned.path)
+    except TerraformFailed as failed:
+        if "timeout while waiting" in failed.output:
+            for host in site.boots().look():
+                if host.outcome != DONE:
+                    site.on_progress(str(host))
+        raise
     with account.answering("to tag the hosts anew"):
         site.sweeper().move_end(planned.until)
     document = site.terraform.output()
     outputs = parse(document, "terraform")
     site.outputs.parent.mkdir(parents=True, exist_ok=True)
     site.outputs.write_text(json.dumps(document, indent=2) + "\n")
+    site.boots().wait()
     return outputs
 
 

@@ -6,33 +6,39 @@ data "aws_ssm_parameter" "image" {
 }
 
 locals {
+  name      = "${var.name}-app"
   container = var.ecs.task_definition.container
+
+  # Hosts are made anew when this changes, and not when their tags or the newest image do.
+  made_of = sha256(jsonencode([module.host.user_data, var.group.instance_type, var.key_name]))
 }
 
 module "host" {
   source = "../host"
 
-  tier   = "app"
-  system = "amazon"
-  files  = { common = var.files.common, shop = var.files.shop }
-  logs   = { "/var/log/session.log" = var.log_groups.sessions }
+  tier               = "app"
+  region             = var.region
+  system             = "amazon"
+  auto_scaling_group = local.name
+  files              = { common = var.files.common, shop = var.files.shop }
+  logs               = { "/var/log/session.log" = var.log_groups.sessions }
 
   prepare = <<-SH
     cat >>/etc/ecs/ecs.config <<'CONF'
     ECS_CLUSTER=${var.ecs.cluster}
     ECS_IMAGE_PULL_BEHAVIOR=prefer-cached
     CONF
-    docker build --tag ${local.container.image} /opt/shop
+    retry docker build --tag ${local.container.image} /opt/shop
     # The node exporter of Debian 12 in its makers' own build, which needs no library.
     id prometheus || useradd --system --no-create-home --shell /sbin/nologin prometheus
-    docker create --name figures quay.io/prometheus/node-exporter:v1.5.0
+    retry docker create --name figures quay.io/prometheus/node-exporter:v1.5.0
     docker cp figures:/bin/node_exporter /usr/bin/prometheus-node-exporter
     docker rm figures
   SH
 }
 
 resource "aws_launch_template" "this" {
-  name                   = "${var.name}-app"
+  name                   = "${local.name}-${substr(local.made_of, 0, 8)}"
   image_id               = data.aws_ssm_parameter.image.insecure_value
   instance_type          = var.group.instance_type
   key_name               = var.key_name
@@ -66,15 +72,19 @@ resource "aws_launch_template" "this" {
     for_each = ["instance", "volume", "network-interface"]
     content {
       resource_type = tag_specifications.value
-      tags          = merge(var.tags, { Name = "${var.name}-app", tier = "app" })
+      tags          = merge(var.tags, { Name = local.name, tier = "app" })
     }
   }
 
   tags = { tier = "app" }
+
+  lifecycle {
+    create_before_destroy = true
+  }
 }
 
 resource "aws_autoscaling_group" "this" {
-  name                      = "${var.name}-app"
+  name                      = local.name
   min_size                  = var.group.min_size
   max_size                  = var.group.max_size
   desired_capacity          = var.group.desired_capacity
@@ -84,13 +94,39 @@ resource "aws_autoscaling_group" "this" {
   target_group_arns         = [for key in var.group.target_groups : var.target_group_arns[key]]
   force_delete              = true
 
+  # Apply goes on when tasks could be placed, or says that they cannot.
+  wait_for_capacity_timeout = "15m"
+
+  # The provider refreshes a group when this block changes: another template does that, another version does not.
+  # https://registry.terraform.io/providers/hashicorp/aws/latest/docs/resources/autoscaling_group
   launch_template {
     id      = aws_launch_template.this.id
-    version = aws_launch_template.this.latest_version
+    version = "$Latest"
+  }
+
+  # A host is in service when its first boot has ended; health checks and their grace period begin then.
+  initial_lifecycle_hook {
+    name                 = module.host.hook
+    lifecycle_transition = "autoscaling:EC2_INSTANCE_LAUNCHING"
+    heartbeat_timeout    = 900
+    default_result       = "ABANDON"
+  }
+
+  instance_refresh {
+    strategy = "Rolling"
+
+    preferences {
+      # The new host is in service before the old one goes.
+      min_healthy_percentage       = 100
+      max_healthy_percentage       = 150
+      instance_warmup              = 30
+      scale_in_protected_instances = "Refresh"
+      standby_instances            = "Terminate"
+    }
   }
 
   dynamic "tag" {
-    for_each = merge(var.tags, { Name = "${var.name}-app", tier = "app" })
+    for_each = merge(var.tags, { Name = local.name, tier = "app" })
     content {
       key                 = tag.key
       value               = tag.value

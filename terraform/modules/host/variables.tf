@@ -34,3 +34,15 @@ variable "prepare" {
   type        = string
   default     = ""
 }
+
+variable "region" {
+  description = "Region of the environment."
+  type        = string
+}
+
+variable "auto_scaling_group" {
+  description = "The group that waits for the end of the first boot, by the hook `hook`; null: none."
+  type        = string
+  default     = null
+  nullable    = true
+}

@@ -4,6 +4,7 @@ module "host" {
   source = "../host"
 
   tier   = "monitoring"
+  region = var.region
   system = "debian"
   files  = { common = var.files.common, monitoring = var.files.monitoring }
   packages = [
@@ -18,17 +19,18 @@ module "host" {
   prepare = <<-SH
     install -m 0600 /dev/null /etc/default/prometheus-postgres-exporter
     set +x
-    aws secretsmanager get-secret-value --region ${var.region} --secret-id ${var.password_arn} \
+    aws secretsmanager get-secret-value --secret-id ${var.password_arn} \
       --query SecretString --output text |
       python3 -c 'import json, sys; print("DATA_SOURCE_PASS=" + json.dumps(json.load(sys.stdin)["password"]))' \
       >/etc/default/prometheus-postgres-exporter
     set -x
 
-    # Alerts must fire even where Grafana's package server is out of order.
+    # Alerts must fire even where Grafana's package server is out of order. From 13.2 on Prometheus is a plugin, which
+    # is where the package's own unit says. https://github.com/grafana/grafana/pull/129332
     mkdir -p /etc/apt/keyrings
     echo 'deb [signed-by=/etc/apt/keyrings/grafana.asc] https://apt.grafana.com stable main' >/etc/apt/sources.list.d/grafana.list
-    fetch https://apt.grafana.com/gpg.key /etc/apt/keyrings/grafana.asc && apt-get update &&
-      apt-get install --yes --no-install-recommends -o Dpkg::Options::=--force-confold grafana ||
+    fetch https://apt.grafana.com/gpg-full.key /etc/apt/keyrings/grafana.asc && apt-get update &&
+      apt-get install --yes --no-install-recommends -o Dpkg::Options::=--force-confold 'grafana=12.*' ||
       echo "Grafana could not be installed; Prometheus has the same pages." >&2
   SH
 }

@@ -1,12 +1,21 @@
 # The web tier: nginx on an auto scaling group of Debian hosts.
 
+locals {
+  name = "${var.name}-web"
+
+  # Hosts are made anew when this changes, and not when their tags or the newest image do.
+  made_of = sha256(jsonencode([module.host.user_data, var.group.instance_type, var.key_name]))
+}
+
 module "host" {
   source = "../host"
 
-  tier     = "web"
-  system   = "debian"
-  files    = { common = var.files.common, web = var.files.web }
-  packages = ["mtail", "nginx", "prometheus-nginx-exporter", "prometheus-node-exporter"]
+  tier               = "web"
+  region             = var.region
+  system             = "debian"
+  auto_scaling_group = local.name
+  files              = { common = var.files.common, web = var.files.web }
+  packages           = ["mtail", "nginx", "prometheus-nginx-exporter", "prometheus-node-exporter"]
   logs = {
     "/var/log/nginx/access.log" = var.log_groups.web
     "/var/log/nginx/error.log"  = var.log_groups.web
@@ -15,7 +24,7 @@ module "host" {
 }
 
 resource "aws_launch_template" "this" {
-  name                   = "${var.name}-web"
+  name                   = "${local.name}-${substr(local.made_of, 0, 8)}"
   image_id               = var.image_id
   instance_type          = var.group.instance_type
   key_name               = var.key_name
@@ -48,15 +57,19 @@ resource "aws_launch_template" "this" {
     for_each = ["instance", "volume", "network-interface"]
     content {
       resource_type = tag_specifications.value
-      tags          = merge(var.tags, { Name = "${var.name}-web", tier = "web" })
+      tags          = merge(var.tags, { Name = local.name, tier = "web" })
     }
   }
 
   tags = { tier = "web" }
+
+  lifecycle {
+    create_before_destroy = true
+  }
 }
 
 resource "aws_autoscaling_group" "this" {
-  name                      = "${var.name}-web"
+  name                      = local.name
   min_size                  = var.group.min_size
   max_size                  = var.group.max_size
   desired_capacity          = var.group.desired_capacity
@@ -70,13 +83,36 @@ resource "aws_autoscaling_group" "this" {
   min_elb_capacity          = var.group.desired_capacity
   wait_for_capacity_timeout = "15m"
 
+  # The provider refreshes a group when this block changes: another template does that, another version does not.
+  # https://registry.terraform.io/providers/hashicorp/aws/latest/docs/resources/autoscaling_group
   launch_template {
     id      = aws_launch_template.this.id
-    version = aws_launch_template.this.latest_version
+    version = "$Latest"
+  }
+
+  # A host is in service when its first boot has ended; health checks and their grace period begin then.
+  initial_lifecycle_hook {
+    name                 = module.host.hook
+    lifecycle_transition = "autoscaling:EC2_INSTANCE_LAUNCHING"
+    heartbeat_timeout    = 900
+    default_result       = "ABANDON"
+  }
+
+  instance_refresh {
+    strategy = "Rolling"
+
+    preferences {
+      # The new host is in service before the old one goes.
+      min_healthy_percentage       = 100
+      max_healthy_percentage       = 150
+      instance_warmup              = 30
+      scale_in_protected_instances = "Refresh"
+      standby_instances            = "Terminate"
+    }
   }
 
   dynamic "tag" {
-    for_each = merge(var.tags, { Name = "${var.name}-web", tier = "web" })
+    for_each = merge(var.tags, { Name = local.name, tier = "web" })
     content {
       key                 = tag.key
       value               = tag.value

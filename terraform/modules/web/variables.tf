@@ -3,6 +3,11 @@ variable "name" {
   type        = string
 }
 
+variable "region" {
+  description = "Region of the environment."
+  type        = string
+}
+
 variable "group" {
   description = "The auto scaling group; durations in seconds, groups and target groups by tier."
   type = object({

@@ -4,6 +4,7 @@ module "host" {
   source = "../host"
 
   tier     = "workstation"
+  region   = var.region
   system   = "debian"
   files    = { common = var.files.common }
   packages = ["bind9-dnsutils", "iproute2", "iputils-ping", "jq", "netcat-openbsd", "postgresql-client", "prometheus-node-exporter"]

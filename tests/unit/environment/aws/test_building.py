@@ -16,6 +16,7 @@ from botocore.exceptions import ClientError
 from moto import mock_aws
 
 from chaosgood_ext.environment.aws import building, settings
+from chaosgood_ext.environment.aws.booting import Boots
 from chaosgood_ext.environment.aws.plans import Change
 from chaosgood_ext.environment.aws.sweep.sweeper import Sweeper
 from chaosgood_ext.environment.aws.terraform import Terraform, TerraformFailed
@@ -106,6 +107,8 @@ def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     for name in ("AWS_ENDPOINT_URL", "AWS_PROFILE"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("MOTO_EC2_LOAD_DEFAULT_AMIS", "false")
+    # moto knows no agents of Systems Manager.
+    monkeypatch.setattr(Boots, "_ask", lambda _, instances: dict.fromkeys(instances, "done"))
     with mock_aws():
         yield
 
@@ -185,6 +188,34 @@ def test_hosts_that_are_up_get_the_new_end_with_their_disks_and_interfaces(tmp_p
     assert made[0]["InstanceId"] in {tag["ResourceId"] for tag in moved}
     assert made[1]["InstanceId"] not in {tag["ResourceId"] for tag in moved}
     assert where.sweeper().move_end("2026-11-22T18:00:00Z") == []
+
+
+def a_host_that_failed(monkeypatch: pytest.MonkeyPatch) -> str:
+    ec2 = boto3.client("ec2", region_name="us-east-1")
+    tags = [*TAGS, {"Key": "tier", "Value": "monitoring"}]
+    asked = [{"ResourceType": "instance", "Tags": tags}]
+    (made,) = ec2.run_instances(ImageId="ami-12345678", MinCount=1, MaxCount=1, TagSpecifications=asked)["Instances"]
+    monkeypatch.setattr(Boots, "_ask", lambda _, instances: dict.fromkeys(instances, "failed at line 9: false"))
+    return f"monitoring {made['InstanceId']}: failed at line 9: false"
+
+
+def test_a_host_that_did_not_come_up_is_named_and_can_be_looked_at(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    where, host = site(tmp_path, FakeTerraform()), a_host_that_failed(monkeypatch)
+    with pytest.raises(EnvironmentUnavailable, match=host):
+        up(where)
+    assert where.outputs.exists()
+
+
+def test_hosts_that_terraform_waited_for_in_vain_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    terraform = FakeTerraform(failures={"apply": "timeout while waiting for state to become 'ok'"})
+    told: list[str] = []
+    where = building.Site(**{**vars(site(tmp_path, terraform)), "on_progress": told.append})
+    host = a_host_that_failed(monkeypatch)
+    with pytest.raises(TerraformFailed, match="too long"):
+        up(where)
+    assert told[-1] == host
 
 
 def test_rules_that_a_responder_left_go_before_those_that_were_built_come_back(tmp_path: Path) -> None:
