@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from chaosgood_ext.environment.aws.sweep.asking import Aws
+from chaosgood_ext.environment.aws.asking import Aws
 from chaosgood_ext.errors import EnvironmentUnavailable
 
 Progress = Callable[[str], None]

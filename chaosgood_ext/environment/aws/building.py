@@ -8,10 +8,12 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Protocol
 
-from chaosgood_ext.environment.aws import account, keys, lockout, rules
+from chaosgood_ext.environment.aws import account, expiry, keys, lockout, rules
+from chaosgood_ext.environment.aws.asking import Aws
 from chaosgood_ext.environment.aws.booting import DONE, Boots
 from chaosgood_ext.environment.aws.plans import Change
 from chaosgood_ext.environment.aws.settings import (
@@ -24,7 +26,6 @@ from chaosgood_ext.environment.aws.settings import (
     write,
     written,
 )
-from chaosgood_ext.environment.aws.sweep.asking import Aws
 from chaosgood_ext.environment.aws.sweep.sweeper import Sweeper
 from chaosgood_ext.environment.aws.terraform import TerraformFailed
 from chaosgood_ext.environment.outputs import Outputs, parse
@@ -73,13 +74,18 @@ class Site:
     folder: Path = TERRAFORM
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
 
+    @cached_property
+    def aws(self) -> Aws:
+        """The account and region, asked for what is this environment's."""
+        return Aws(self.session, self.topology["region"], self.topology["name"])
+
     def sweeper(self) -> Sweeper:
         """Sweeps this environment."""
-        return Sweeper(self.session, self.topology["region"], self.topology["name"], self.on_progress)
+        return Sweeper(self.aws, self.on_progress)
 
     def boots(self) -> Boots:
         """Looks at the hosts of this environment."""
-        return Boots(Aws(self.session, self.topology["region"], self.topology["name"]), self.on_progress)
+        return Boots(self.aws, self.on_progress)
 
     def caller(self) -> account.Caller:
         """Who we are; raises unless something may be built in our account."""
@@ -108,7 +114,7 @@ def plan(site: Site, hours: float | None = None) -> Iterator[Planned]:
     with tempfile.TemporaryDirectory(prefix="chaosgood-") as folder:
         path = Path(folder) / "plan"
         changes = site.terraform.plan(path)
-        foreign = rules.foreign(site.session, site.topology, site.terraform.rules())
+        foreign = [f"{rule.text} was not built, and goes" for rule in rules.foreign(site.aws, site.terraform.rules())]
         yield Planned(path, changes, caller.account_id, until, remarks, foreign)
 
 
@@ -162,8 +168,7 @@ def build(site: Site, planned: Planned) -> Outputs:
     Raises what terraform raises, and what :meth:`~chaosgood_ext.environment.aws.booting.Boots.wait` does. After a
     failure nothing is taken back: repeating goes on where it stopped.
     """
-    with account.answering("to revoke what was not built"):
-        site.sweeper().revoke_foreign_rules(site.terraform.rules())
+    _revoke_foreign_rules(site)
     try:
         site.terraform.apply(planned.path)
     except TerraformFailed as failed:
@@ -172,14 +177,26 @@ def build(site: Site, planned: Planned) -> Outputs:
                 if host.outcome != DONE:
                     site.on_progress(str(host))
         raise
-    with account.answering("to tag the hosts anew"):
-        site.sweeper().move_end(planned.until)
+    if moved := expiry.move(site.aws, planned.until):
+        site.on_progress(f"moved the end of {len(moved)} hosts, disks and interfaces to {planned.until}")
     document = site.terraform.output()
     outputs = parse(document, "terraform")
     site.outputs.parent.mkdir(parents=True, exist_ok=True)
     site.outputs.write_text(json.dumps(document, indent=2) + "\n")
     site.boots().wait()
     return outputs
+
+
+def _revoke_foreign_rules(site: Site) -> None:
+    """Revoke what was not built: a rule that a responder put back is the same one under another id.
+
+    terraform would try to make it again, and AWS would call that a duplicate.
+    """
+    found = rules.foreign(site.aws, site.terraform.rules())
+    with account.answering("to revoke what was not built"):
+        for rule in found:
+            rules.revoke(site.aws, rule.known)
+            site.on_progress(f"revoked {rule.text}, which was not built")
 
 
 def take_down(site: Site) -> list[str]:

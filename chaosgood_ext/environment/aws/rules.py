@@ -3,28 +3,38 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from chaosgood_ext.environment.aws.account import answering
+from chaosgood_ext.environment.aws.asking import Aws
 
 
-def foreign(session: Any, topology: Mapping[str, Any], known: set[str]) -> list[str]:
-    """Each rule of the environment's groups that is not `known`, in words; none before there are known ones."""
-    ec2 = session.client("ec2", region_name=topology["region"])
-    ours = [{"Name": "tag:game", "Values": [topology["name"]]}]
+@dataclass(frozen=True)
+class Rule:
+    """A rule as DescribeSecurityGroupRules tells of it, and as people would."""
+
+    known: Mapping[str, Any]
+    text: str
+
+
+def foreign(aws: Aws, built: set[str]) -> list[Rule]:
+    """Each rule of the environment's groups whose id is not among those that were `built`; none before any was."""
     with answering("which security-group rules there are"):
-        groups = {
-            group["GroupId"]: group["GroupName"]
-            for page in ec2.get_paginator("describe_security_groups").paginate(Filters=ours)
-            for group in page["SecurityGroups"]
-        }
-        if not groups or not known:
+        found = aws.every("ec2", "describe_security_groups", "SecurityGroups", Filters=aws.tag)
+        groups = {group["GroupId"]: group["GroupName"] for group in found}
+        if not groups or not built:
             return []
-        pages = ec2.get_paginator("describe_security_group_rules").paginate(
-            Filters=[{"Name": "group-id", "Values": sorted(groups)}]
-        )
-        rules = [rule for page in pages for rule in page["SecurityGroupRules"]]
-    return [_said(rule, groups) for rule in rules if rule["SecurityGroupRuleId"] not in known]
+        of_groups = [{"Name": "group-id", "Values": sorted(groups)}]
+        rules = list(aws.every("ec2", "describe_security_group_rules", "SecurityGroupRules", Filters=of_groups))
+    return [Rule(rule, _said(rule, groups)) for rule in rules if rule["SecurityGroupRuleId"] not in built]
+
+
+def revoke(aws: Aws, rule: Mapping[str, Any]) -> None:
+    """Revoke a rule, as DescribeSecurityGroupRules tells of it; raises botocore's errors."""
+    direction = "egress" if rule["IsEgress"] else "ingress"
+    call = getattr(aws["ec2"], f"revoke_security_group_{direction}")
+    call(GroupId=rule["GroupId"], SecurityGroupRuleIds=[rule["SecurityGroupRuleId"]])
 
 
 def _said(rule: Mapping[str, Any], groups: Mapping[str, str]) -> str:
@@ -36,6 +46,4 @@ def _said(rule: Mapping[str, Any], groups: Mapping[str, str]) -> str:
     if rule["IpProtocol"] != "-1" and rule["ToPort"] != rule["FromPort"]:
         protocol += f"-{rule['ToPort']}"
     way = "to" if rule["IsEgress"] else "from"
-    return (
-        f"{groups[rule['GroupId']]}: {protocol} {way} {other} ({rule['SecurityGroupRuleId']}) was not built, and goes"
-    )
+    return f"{groups[rule['GroupId']]}: {protocol} {way} {other} ({rule['SecurityGroupRuleId']})"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from chaosgood_ext.environment.aws.sweep.asking import Aws
+from chaosgood_ext.environment.aws.asking import Aws
 
 
 def roles(aws: Aws) -> Iterator[str]:

@@ -6,12 +6,13 @@ deleted), the next round asks again; so nothing here waits.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from chaosgood_ext.environment.aws import rules
+from chaosgood_ext.environment.aws.asking import Aws
 from chaosgood_ext.environment.aws.sweep import identities
-from chaosgood_ext.environment.aws.sweep.asking import Aws
 
 _DEAD = {"terminated", "shutting-down"}
 
@@ -196,15 +197,8 @@ def _delete_security_group(aws: Aws, group_id: str) -> None:
     """Revoke its rules, then delete it: groups name each other, so that some go in the next round only."""
     of_group = [{"Name": "group-id", "Values": [group_id]}]
     for rule in list(aws.every("ec2", "describe_security_group_rules", "SecurityGroupRules", Filters=of_group)):
-        revoke_rule(aws, rule)
+        rules.revoke(aws, rule)
     aws["ec2"].delete_security_group(GroupId=group_id)
-
-
-def revoke_rule(aws: Aws, rule: Mapping[str, Any]) -> None:
-    """Revoke one rule of a security group, as DescribeSecurityGroupRules tells of it."""
-    direction = "egress" if rule["IsEgress"] else "ingress"
-    revoke = getattr(aws["ec2"], f"revoke_security_group_{direction}")
-    revoke(GroupId=rule["GroupId"], SecurityGroupRuleIds=[rule["SecurityGroupRuleId"]])
 
 
 def _interfaces(aws: Aws) -> Iterator[str]:

@@ -10,63 +10,26 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from chaosgood_ext.environment.aws.sweep.asking import Aws, Clients
-from chaosgood_ext.environment.aws.sweep.kinds import KINDS, LAST, THINGS, Kind, revoke_rule
+from chaosgood_ext.environment.aws.asking import Aws
+from chaosgood_ext.environment.aws.sweep.kinds import KINDS, LAST, THINGS, Kind
 from chaosgood_ext.errors import EnvironmentUnavailable
 
 Progress = Callable[[str], None]
-_DEAD = {"terminated", "shutting-down"}
 _PERIOD_S = 5.0
 _TELL_EVERY_S = 30.0
 
 
 class Sweeper:
-    """Sweeps the environment `game` in one region.
+    """Sweeps one environment.
 
     Every method raises :class:`EnvironmentUnavailable` when the credentials expire meanwhile or AWS is not reached.
     """
 
-    def __init__(self, session: Clients, region: str, game: str, on_progress: Progress = lambda _: None) -> None:
-        self._aws = Aws(session, region, game)
+    def __init__(self, aws: Aws, on_progress: Progress = lambda _: None) -> None:
+        self._aws = aws
         self._tell = on_progress
         # Why the last deletion of a thing was refused: what people call it, and AWS's code.
         self._refused: dict[str, str] = {}
-
-    def revoke_foreign_rules(self, known: set[str]) -> list[str]:
-        """Revoke each rule of the environment's security groups that is not `known`; return their ids.
-
-        A rule that a responder put back is the same rule under another id: terraform would try to make it again and
-        AWS would call it a duplicate.
-        """
-        ec2 = self._aws["ec2"]
-        groups = [group["GroupId"] for group in ec2.describe_security_groups(Filters=self._aws.tag)["SecurityGroups"]]
-        if not groups or not known:
-            return []
-        found = ec2.describe_security_group_rules(Filters=[{"Name": "group-id", "Values": groups}])
-        foreign = [rule for rule in found["SecurityGroupRules"] if rule["SecurityGroupRuleId"] not in known]
-        for rule in foreign:
-            revoke_rule(self._aws, rule)
-            self._tell(f"revoked {rule['SecurityGroupRuleId']}, which was not built")
-        return [rule["SecurityGroupRuleId"] for rule in foreign]
-
-    def move_end(self, until: str) -> list[str]:
-        """Tag the hosts that end at another time, with their disks and interfaces; return the ids of all of these.
-
-        A group tags what it launches, and not what it launched before its tags changed.
-        https://docs.aws.amazon.com/autoscaling/ec2/userguide/ec2-auto-scaling-tagging.html
-        """
-        ec2 = self._aws["ec2"]
-        stale: list[str] = []
-        for page in ec2.get_paginator("describe_instances").paginate(Filters=self._aws.tag):
-            for host in (host for reservation in page["Reservations"] for host in reservation["Instances"]):
-                if host["State"]["Name"] not in _DEAD and {"Key": "expires-at", "Value": until} not in host["Tags"]:
-                    disks = [disk["Ebs"]["VolumeId"] for disk in host["BlockDeviceMappings"] if "Ebs" in disk]
-                    interfaces = [one["NetworkInterfaceId"] for one in host["NetworkInterfaces"]]
-                    stale += [host["InstanceId"], *disks, *interfaces]
-        if stale:
-            ec2.create_tags(Resources=stale, Tags=[{"Key": "expires-at", "Value": until}])
-            self._tell(f"moved the end of {len(stale)} hosts, disks and interfaces to {until}")
-        return stale
 
     def clear(self, deadline_s: float = 900) -> list[str]:
         """Delete everything of the environment; return what is left of it when AWS refuses until the deadline.

@@ -11,8 +11,8 @@ import botocore.session
 import pytest
 from botocore.stub import ANY, Stubber
 
+from chaosgood_ext.environment.aws.asking import Aws
 from chaosgood_ext.environment.aws.booting import Boots
-from chaosgood_ext.environment.aws.sweep.asking import Aws
 from chaosgood_ext.errors import EnvironmentUnavailable
 
 WEB, OTHER, MONITORING = (f"i-{number:017x}" for number in (1, 2, 3))

@@ -15,7 +15,8 @@ import pytest
 from botocore.exceptions import ClientError
 from moto import mock_aws
 
-from chaosgood_ext.environment.aws import building, settings
+from chaosgood_ext.environment.aws import building, expiry, settings
+from chaosgood_ext.environment.aws.asking import Aws
 from chaosgood_ext.environment.aws.booting import Boots
 from chaosgood_ext.environment.aws.plans import Change
 from chaosgood_ext.environment.aws.sweep.sweeper import Sweeper
@@ -153,7 +154,7 @@ def test_a_half_finished_build_goes_on_and_keeps_its_end(tmp_path: Path) -> None
     with pytest.raises(TerraformFailed, match="quota"):
         up(where)
     assert not where.outputs.exists()
-    later = building.Site(**{**vars(where), "now": lambda: NOW.replace(hour=17)})
+    later = replace(where, now=lambda: NOW.replace(hour=17))
     up(later)
     assert settings.written(tmp_path)["expires_at"] == "2026-11-22T19:00:00Z"
     assert where.outputs.exists()
@@ -162,7 +163,7 @@ def test_a_half_finished_build_goes_on_and_keeps_its_end(tmp_path: Path) -> None
 def test_an_expired_environment_gets_a_new_end_and_hours_move_it(tmp_path: Path) -> None:
     where = site(tmp_path, FakeTerraform())
     up(where)
-    up(building.Site(**{**vars(where), "now": lambda: NOW.replace(hour=20)}))
+    up(replace(where, now=lambda: NOW.replace(hour=20)))
     assert settings.written(tmp_path)["expires_at"] == "2026-11-22T23:00:00Z"
     up(where, 1)
     assert settings.written(tmp_path)["expires_at"] == "2026-11-22T17:00:00Z"
@@ -187,7 +188,7 @@ def test_hosts_that_are_up_get_the_new_end_with_their_disks_and_interfaces(tmp_p
     assert {tag["ResourceType"] for tag in moved} == set(kinds)
     assert made[0]["InstanceId"] in {tag["ResourceId"] for tag in moved}
     assert made[1]["InstanceId"] not in {tag["ResourceId"] for tag in moved}
-    assert where.sweeper().move_end("2026-11-22T18:00:00Z") == []
+    assert expiry.move(where.aws, "2026-11-22T18:00:00Z") == []
 
 
 def a_host_that_failed(monkeypatch: pytest.MonkeyPatch) -> str:
@@ -263,7 +264,7 @@ def test_down_deletes_what_players_made_when_terraform_trips_over_it(tmp_path: P
     assert terraform.done.count("destroy") == 2
     (host,) = ec2.describe_instances(InstanceIds=[made])["Reservations"][0]["Instances"]
     assert host["State"]["Name"] == "terminated"
-    assert Sweeper(boto3.Session(), "us-east-1", "chaosgood").left() == []
+    assert Sweeper(Aws(boto3.Session(), "us-east-1", "chaosgood")).left() == []
 
 
 def test_down_deletes_the_role_of_a_player_whom_the_budget_locked_out(tmp_path: Path) -> None:
@@ -352,8 +353,8 @@ def test_what_aws_refuses_is_named_with_its_reason(tmp_path: Path) -> None:
 
     session = boto3.Session()
     session.events.register("before-call", refuse)
-    left = Sweeper(session, "us-east-1", "chaosgood").clear(deadline_s=0)
-    (vpc,) = Sweeper(boto3.Session(), "us-east-1", "chaosgood").left()
+    left = Sweeper(Aws(session, "us-east-1", "chaosgood")).clear(deadline_s=0)
+    (vpc,) = Sweeper(Aws(boto3.Session(), "us-east-1", "chaosgood")).left()
     assert left == [f"{vpc} (UnauthorizedOperation)", "roles, which cannot be listed (AccessDenied)"]
 
 
@@ -384,7 +385,7 @@ def test_what_no_sweep_knows_is_named_and_nothing_of_others_is() -> None:
             AutoScalingGroupName=name, LaunchConfigurationName="any", MinSize=0, MaxSize=0,
             AvailabilityZones=["us-east-1a"], Tags=[{"Key": "game", "Value": value, "PropagateAtLaunch": True}],
         )  # fmt: skip
-    sweeper = Sweeper(boto3.Session(), "us-east-1", "chaosgood")
+    sweeper = Sweeper(Aws(boto3.Session(), "us-east-1", "chaosgood"))
     queue = f"arn:aws:sqs:us-east-1:{ACCOUNT}:forgotten"
     assert sweeper.left() == ["auto scaling group chaosgood-web", "role chaosgood-web", queue]
     assert sweeper.clear(deadline_s=0) == [queue]
@@ -405,7 +406,7 @@ def test_disks_that_nothing_uses_any_more_go_as_well() -> None:
     for tags in (TAGS, [{"Key": "game", "Value": "another"}]):
         wanted = [{"ResourceType": "volume", "Tags": tags}]
         ec2.create_volume(AvailabilityZone="us-east-1a", Size=8, TagSpecifications=wanted)
-    assert Sweeper(boto3.Session(), "us-east-1", "chaosgood").clear(deadline_s=0) == []
+    assert Sweeper(Aws(boto3.Session(), "us-east-1", "chaosgood")).clear(deadline_s=0) == []
     (volume,) = ec2.describe_volumes()["Volumes"]
     assert volume["Tags"] == [{"Key": "game", "Value": "another"}]
 
@@ -417,7 +418,7 @@ def test_a_sweep_touches_nothing_of_another_game() -> None:
         "VpcId"
     ]
     group = ec2.create_security_group(GroupName="theirs", Description="x", VpcId=vpc)["GroupId"]
-    Sweeper(boto3.Session(), "us-east-1", "chaosgood").clear()
+    Sweeper(Aws(boto3.Session(), "us-east-1", "chaosgood")).clear()
     assert ec2.describe_security_groups(GroupIds=[group])["SecurityGroups"]
 
 
@@ -471,7 +472,7 @@ def test_a_plan_tells_of_an_end_that_is_over_of_a_lockout_and_of_rules_that_go(t
     iam.create_role(RoleName="chaosgood-player", AssumeRolePolicyDocument=document)
     lockout = iam.create_policy(PolicyName="chaosgood-lockout", PolicyDocument=document)["Policy"]["Arn"]
     iam.attach_role_policy(RoleName="chaosgood-player", PolicyArn=lockout)
-    with building.plan(building.Site(**{**vars(where), "now": lambda: NOW.replace(hour=20)})) as planned:
+    with building.plan(replace(where, now=lambda: NOW.replace(hour=20))) as planned:
         expired, locked_out = planned.remarks
         (foreign,) = planned.foreign
     assert expired.startswith("The environment expired at 2026-11-22T19:00:00Z")

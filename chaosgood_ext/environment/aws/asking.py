@@ -1,4 +1,4 @@
-"""How a sweep asks: clients of one session, and what is the environment's by its tag or its VPC."""
+"""How AWS is asked for what is the environment's: by clients of one session, and by its tag or its VPC."""
 
 from __future__ import annotations
 
