@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from chaosgood_ext.environment.aws.building import Planned, Site
+    from chaosgood_ext.game.place import Place
 
 
 @click.group()
@@ -88,6 +90,11 @@ def up(hours: float | None, yes: bool) -> None:
         from chaosgood_ext.errors import BadInput
 
         site = _site()
+        for game in _games():
+            raise BadInput(
+                f"The game {game} is being played there, and building would put back what it breaks.",
+                "End it first: Ctrl-C in its terminal.",
+            )
         with building.plan(site, hours) as planned:
             print(_told(planned))
             if not yes:
@@ -117,9 +124,12 @@ def down(yes: bool) -> None:
     with reported():
         from chaosgood_ext.environment.aws import building
         from chaosgood_ext.errors import BadInput
+        from chaosgood_ext.game.left_behind import close_those_in
 
         site = _site(to_destroy=True)
         caller = site.caller()
+        for game in _games():
+            print(f"The game {game} is being played there; it ends with its environment.", file=sys.stderr)
         if not yes:
             if not sys.stdin.isatty():
                 raise BadInput("Nothing is destroyed without a word.", "Say --yes.")
@@ -130,6 +140,7 @@ def down(yes: bool) -> None:
             print(f"{len(left)} things of {site.topology['name']} are left:", *left, sep="\n  ")
             print("Repeat `chaos aws down` in some minutes; what stays then, delete in the console.")
             sys.exit(1)
+        close_those_in(_is_on_aws, "gone with the environment, which was destroyed")
         print(f"Nothing is left in account {caller.account_id}.")
 
 
@@ -163,6 +174,17 @@ def unlock(yes: bool) -> None:
                 return
         lockout.let_in(site.session, region, role, arn)
         print("They are in again.")
+
+
+def _games() -> Iterator[str]:
+    """Names of the games that are played on AWS from this machine."""
+    from chaosgood_ext.game.left_behind import playing
+
+    yield from (folder.name for folder, environment in playing() if environment.startswith("aws "))
+
+
+def _is_on_aws(place: Place) -> bool:
+    return place.environment.startswith("aws ")
 
 
 def _topology() -> dict[str, object]:

@@ -74,12 +74,12 @@ def recover(name: str | None = None, *, to: Reach | None = None) -> list[Recover
         return [_recover(game, to or reach) for game in dead]
 
 
-def close_those_of(twin: str, outcome: str = GONE_WITH_TWIN) -> None:
-    """Close what is open for a twin that is ended on purpose: its faults go with it."""
+def close_those_in(gone: Callable[[Place], bool], outcome: str) -> None:
+    """Close what is open for an environment that is ended on purpose: its faults go with it."""
     with _held(None) as dead:
         for game in dead:
             for entry in game.undo.open:
-                if entry.place.twin == twin:
+                if gone(entry.place):
                     UndoLog(game.folder.undo, entry.place).close(entry, outcome)
 
 

@@ -12,7 +12,7 @@ from chaosgood_ext.environment.built import Difference
 from chaosgood_ext.environment.outputs import parse
 from chaosgood_ext.errors import BadInput, EnvironmentUnavailable
 from chaosgood_ext.game.aws import Aws, answering
-from chaosgood_ext.game.left_behind import close_those_of, playing
+from chaosgood_ext.game.left_behind import close_those_in, playing
 from chaosgood_ext.twin import launcher
 from chaosgood_ext.twin.launcher import RunningTwin
 
@@ -56,7 +56,7 @@ def rebuild(reset: Reset, on_progress: Callable[[str], None]) -> RunningTwin:
     :class:`~chaosgood_ext.errors.TwinError` when it cannot be ended or built.
     """
     launcher.shut_down(reset.twin)
-    close_those_of(reset.twin.name, OUTCOME)
+    close_those_in(lambda place: place.twin == reset.twin.name, OUTCOME)
     return launcher.boot(reset.twin.name, on_progress=on_progress)
 
 

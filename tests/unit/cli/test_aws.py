@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,6 +17,10 @@ from chaosgood_ext.cli.aws import _told, aws
 from chaosgood_ext.environment.aws import settings
 from chaosgood_ext.environment.aws.building import Planned
 from chaosgood_ext.environment.aws.plans import Change
+from chaosgood_ext.game.inverses import Inverse
+from chaosgood_ext.game.place import Place
+from chaosgood_ext.game.undo import UndoLog, read
+from chaosgood_ext.record.folder import GameFolder
 
 ROLE = "chaosgood-player"
 HEAD = "Account 123456789012, until 2026-11-22T18:00:00Z"
@@ -91,3 +96,39 @@ def test_a_plan_of_a_new_environment_is_a_table_and_one_of_nothing_a_line() -> N
     assert "put back" not in _told(planned(Change("create", "module.web.aws_group.this", "aws_group")))
     assert _told(planned()) == f"{HEAD}: nothing to change."
     assert "was not built" in _told(planned(foreign=("x was not built, and goes",)))
+
+
+@pytest.fixture
+def game_on_aws(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> GameFolder:
+    """A dead game in an environment on AWS, with a fault open."""
+    monkeypatch.setenv("CHAOSGOOD_GAMES", str(tmp_path / "games"))
+    monkeypatch.setenv("CHAOSGOOD_CACHE", str(tmp_path / "cache"))
+    folder = GameFolder(tmp_path / "games/an-ordinary-monday")
+    folder.path.mkdir(parents=True)
+    (folder.path / "game.json").write_text("{}")
+    undo = UndoLog(folder.undo, Place("aws us-east-1", "us-east-1"))
+    undo.open("one", Inverse("ec2.start_instances", {"instance_ids": ["i-1"]}))
+    return folder
+
+
+def test_nothing_is_built_under_a_game_that_is_played(game_on_aws: GameFolder, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(settings, "load", lambda: settings.Settings(("123456789012",), "a@example.com"))
+    lock = game_on_aws.hold()
+    done = CliRunner().invoke(aws, ["up", "--yes"])
+    os.close(lock)
+    assert done.exit_code == 2
+    assert "The game an-ordinary-monday is being played there" in done.output
+
+
+@pytest.mark.parametrize("played", [True, False])
+def test_a_destroyed_environment_takes_the_faults_of_dead_games_along(
+    played: bool, game_on_aws: GameFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("chaosgood_ext.environment.aws.building.take_down", lambda _: [])
+    lock = game_on_aws.hold() if played else os.open(os.devnull, os.O_RDONLY)
+    told = CliRunner().invoke(aws, ["down", "--yes"])
+    os.close(lock)
+    assert told.exit_code == 0
+    assert ("an-ordinary-monday is being played there; it ends with its environment" in told.output) is played
+    # A game that runs undoes its own.
+    assert len(read(game_on_aws.undo).open) == played

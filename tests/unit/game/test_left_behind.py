@@ -175,5 +175,5 @@ def test_a_log_from_before_places_were_noted_is_read(aws: Clients) -> None:
 
 def test_a_twin_that_is_reset_takes_its_faults_along(aws: Clients) -> None:
     mine, other = game("a", "one"), game("b", "two", place=Place("twin other"))
-    left_behind.close_those_of("mine")
+    left_behind.close_those_in(lambda place: place.twin == "mine", "gone")
     assert (read(mine.undo).open, len(read(other.undo).open)) == ((), 1)
