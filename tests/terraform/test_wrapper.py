@@ -47,6 +47,13 @@ def test_variables_written_by_us_are_read_by_terraform(runner: Runner, terraform
     assert "Give an e-mail address." in caught.value.output
 
 
+def test_variables_of_a_plan_stand_above_those_that_terraform_reads_by_itself(runner: Runner, tmp_path: Path) -> None:
+    wrong = settings.write(settings.Settings(("1",), "nobody"), "1", "soon", tmp_path)
+    with pytest.raises(TerraformFailed) as caught:
+        runner.plan(tmp_path / "plan", wrong)
+    assert "An account id has twelve digits." in caught.value.output
+
+
 def test_a_state_without_anything_has_no_rules_and_nothing_to_destroy(runner: Runner) -> None:
     assert runner.rules() == set()
 

@@ -54,7 +54,7 @@ class Boots:
     period_s: float = 10.0
 
     def wait(self, deadline_s: float = 1800) -> None:
-        """Wait until all hosts have booted and none is being replaced.
+        """Wait until all hosts have booted and none is being replaced; those that are stopped are started.
 
         Raises :class:`~chaosgood_ext.errors.EnvironmentUnavailable` for hosts whose first boot failed or does not end,
         and for groups whose refresh did, with how to look and what to do.
@@ -66,6 +66,7 @@ class Boots:
             lacking = [host for host in hosts if host.outcome != DONE]
             if any(host.failed for host in lacking):
                 raise self._not_up(lacking, {})
+            self._start([host for host in lacking if host.outcome == "stopped"])
             if not refreshing and not lacking:
                 break
             if time.monotonic() > end:
@@ -77,6 +78,12 @@ class Boots:
             time.sleep(self.period_s)
         if refreshes:
             raise self._not_up([], refreshes)
+
+    def _start(self, stopped: Sequence[Host]) -> None:
+        """Start what a game or its responder stopped: a group replaces such a host, and terraform leaves it so."""
+        if stopped:
+            self.aws["ec2"].start_instances(InstanceIds=[host.instance_id for host in stopped])
+            self.on_progress(f"started {', '.join(f'{host.tier} {host.instance_id}' for host in stopped)}")
 
     def look(self) -> list[Host]:
         """All hosts as they are now, in the order of their tiers."""

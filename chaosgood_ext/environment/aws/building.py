@@ -38,7 +38,7 @@ class Provisioner(Protocol):
     """What is needed of :class:`~chaosgood_ext.environment.aws.terraform.Terraform`."""
 
     def init(self) -> None: ...  # noqa: D102
-    def plan(self, path: Path, *, destroy: bool = False) -> list[Change]: ...  # noqa: D102
+    def plan(self, path: Path, variables: Path) -> list[Change]: ...  # noqa: D102
     def apply(self, path: Path) -> None: ...  # noqa: D102
     def destroy(self) -> None: ...  # noqa: D102
     def output(self) -> object: ...  # noqa: D102
@@ -47,7 +47,7 @@ class Provisioner(Protocol):
 
 @dataclass(frozen=True)
 class Planned:
-    """A plan that was made: its file, what it changes, for which account, until when.
+    """A plan that was made: its file, what it changes, with which settings, for which account, until when.
 
     `remarks` are what whoever builds should know besides, a sentence each; `foreign` are the security-group rules that
     were not built and go, a line each.
@@ -55,6 +55,7 @@ class Planned:
 
     path: Path
     changes: Sequence[Change]
+    settings: Settings
     account_id: str
     until: str
     remarks: Sequence[str] = ()
@@ -107,15 +108,15 @@ def plan(site: Site, hours: float | None = None) -> Iterator[Planned]:
     found = _ci_provider(site) if "ci_repository" in site.settings.variables else {}
     found["ssh_public_key"] = keys.ensure(site.outputs.parent)
     settings = replace(site.settings, variables={**site.settings.variables, **found})
-    write(settings, caller.account_id, until, site.folder)
     site.on_progress("terraform init")
     site.terraform.init()
     site.on_progress("terraform plan")
     with tempfile.TemporaryDirectory(prefix="chaosgood-") as folder:
         path = Path(folder) / "plan"
-        changes = site.terraform.plan(path)
+        # Not in terraform's folder: what is only planned has neither an account nor an end.
+        changes = site.terraform.plan(path, write(settings, caller.account_id, until, Path(folder)))
         foreign = [f"{rule.text} was not built, and goes" for rule in rules.foreign(site.aws, site.terraform.rules())]
-        yield Planned(path, changes, caller.account_id, until, remarks, foreign)
+        yield Planned(path, changes, settings, caller.account_id, until, remarks, foreign)
 
 
 def _remarks(site: Site) -> Iterator[str]:
@@ -168,6 +169,7 @@ def build(site: Site, planned: Planned) -> Outputs:
     Raises what terraform raises, and what :meth:`~chaosgood_ext.environment.aws.booting.Boots.wait` does. After a
     failure nothing is taken back: repeating goes on where it stopped.
     """
+    write(planned.settings, planned.account_id, planned.until, site.folder)
     _revoke_foreign_rules(site)
     try:
         site.terraform.apply(planned.path)

@@ -108,8 +108,11 @@ def written(folder: Path = TERRAFORM) -> dict[str, Any]:
     return told if isinstance(told, dict) else {}
 
 
-def write(settings: Settings, account_id: str, until: str, folder: Path = TERRAFORM) -> None:
-    """Tell terraform, in a file that it reads by itself, so that `terraform destroy` by hand works as well."""
+def write(settings: Settings, account_id: str, until: str, folder: Path = TERRAFORM) -> Path:
+    """Tell terraform, in a file that it reads by itself in its own folder, and return the file.
+
+    So that `terraform destroy` by hand works as well.
+    """
     variables = {
         **settings.variables,
         "account_id": account_id,
@@ -118,7 +121,7 @@ def write(settings: Settings, account_id: str, until: str, folder: Path = TERRAF
     }
     fresh = folder / f".{_VARIABLES}.new"
     fresh.write_text(json.dumps(variables, indent=2) + "\n")
-    fresh.replace(folder / _VARIABLES)
+    return fresh.replace(folder / _VARIABLES)
 
 
 def forget(folder: Path = TERRAFORM) -> None:

@@ -101,9 +101,12 @@ class Terraform:
             )
         self._must("init", ["init", "-input=false", "-no-color"])
 
-    def plan(self, path: Path, *, destroy: bool = False) -> list[Change]:
-        """Plan into the file `path` and return what would change."""
-        options = ["-destroy"] if destroy else []
+    def plan(self, path: Path, variables: Path | None = None) -> list[Change]:
+        """Plan into the file `path` and return what would change.
+
+        The file `variables` (of the kind `*.tfvars.json`) stands above those that terraform reads by itself.
+        """
+        options = [f"-var-file={variables}"] if variables else []
         self._work("plan", ["plan", "-input=false", "-json", f"-out={path}", *options])
         return changes(_document(self._must("show", ["show", "-json", "-no-color", str(path)])))
 

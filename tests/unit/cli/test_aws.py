@@ -79,7 +79,8 @@ def test_a_question_that_is_interrupted_is_no_defect(monkeypatch: pytest.MonkeyP
 
 
 def planned(*changes: Change, remarks: tuple[str, ...] = (), foreign: tuple[str, ...] = ()) -> Planned:
-    return Planned(Path("plan"), changes, "123456789012", "2026-11-22T18:00:00Z", remarks, foreign)
+    decided = settings.Settings(("123456789012",), "a@example.com")
+    return Planned(Path("plan"), changes, decided, "123456789012", "2026-11-22T18:00:00Z", remarks, foreign)
 
 
 def test_a_plan_says_what_is_put_back_and_what_goes() -> None:

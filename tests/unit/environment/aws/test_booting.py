@@ -94,6 +94,8 @@ class Clients:
             ssm.add_response("list_command_invocations", {"CommandInvocations": answers}, ANY_OF_COMMAND)
             if len(said) == 1:
                 break
+        if state == "stopped":
+            ec2.add_response("start_instances", {"StartingInstances": []}, {"InstanceIds": [MONITORING]})
         if silent:
             output = {"Output": base64.b64encode(console.encode()).decode()} if console else {}
             ec2.add_response("get_console_output", output, {"InstanceId": silent, "Latest": True})
@@ -144,10 +146,18 @@ def test_a_first_boot_that_failed_ends_the_wait_with_its_line_and_what_to_do(aws
     assert "aws ec2 terminate-instances --region us-east-1 --instance-ids ID" in caught.value.remedy
 
 
-@pytest.mark.parametrize("how", [{"silent": MONITORING}, {"state": "stopped"}], ids=["silent", "stopped"])
+def test_a_host_that_was_stopped_is_started(aws: Clients) -> None:
+    aws.has({WEB: "done", MONITORING: "done"}, state="stopped")
+    aws.has({WEB: "done", MONITORING: "done"})
+    told: list[str] = []
+    boots(aws, told).wait()
+    assert told[0] == f"started monitoring {MONITORING}"
+
+
+@pytest.mark.parametrize("how", [{"silent": MONITORING}, {"state": "stopping"}], ids=["silent", "stopping"])
 def test_a_host_that_says_nothing_is_named_at_the_deadline(how: dict[str, str], aws: Clients) -> None:
     aws.has({WEB: "done", MONITORING: "done"}, **how)
-    with pytest.raises(EnvironmentUnavailable, match=f"monitoring {MONITORING}: (does not answer|stopped)"):
+    with pytest.raises(EnvironmentUnavailable, match=f"monitoring {MONITORING}: (does not answer|stopping)"):
         boots(aws).wait(deadline_s=-1)
 
 

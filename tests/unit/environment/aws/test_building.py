@@ -38,6 +38,7 @@ class FakeTerraform:
     done: list[str] = field(default_factory=list)
     known: set[str] = field(default_factory=set)
     vpc: str = ""
+    told: dict[str, Any] = field(default_factory=dict)
 
     def _step(self, name: str) -> None:
         self.done.append(name)
@@ -47,7 +48,8 @@ class FakeTerraform:
     def init(self) -> None:
         self._step("init")
 
-    def plan(self, path: Path, *, destroy: bool = False) -> list[Change]:
+    def plan(self, path: Path, variables: Path) -> list[Change]:
+        self.told = json.loads(variables.read_text())
         self._step("plan")
         return [Change("create", "module.network.aws_vpc.this", "aws_vpc")]
 
@@ -235,10 +237,25 @@ def test_rules_that_a_responder_left_go_before_those_that_were_built_come_back(t
 
 def test_planning_changes_nothing(tmp_path: Path) -> None:
     terraform = FakeTerraform()
-    with building.plan(site(tmp_path, terraform)) as planned:
+    with building.plan(site(tmp_path, terraform), 24) as planned:
         assert planned.path.parent.is_dir()
     assert terraform.done == ["init", "plan"]
+    assert terraform.told["expires_at"] == "2026-11-23T16:00:00Z"
     assert not planned.path.parent.exists()
+    # An end that was only planned is nobody's, and so is the account.
+    assert settings.written(tmp_path) == {}
+
+
+def test_a_longer_end_that_was_only_planned_does_not_move_the_end(tmp_path: Path) -> None:
+    where = site(tmp_path, FakeTerraform())
+    up(where)
+    with building.plan(where, 24):
+        pass
+    assert settings.written(tmp_path)["expires_at"] == "2026-11-22T19:00:00Z"
+    later = replace(where, now=lambda: NOW.replace(hour=20))
+    for _ in range(2):
+        with building.plan(later) as planned:
+            assert "expired at 2026-11-22T19:00:00Z" in planned.remarks[0]
 
 
 def test_down_leaves_nothing_and_forgets(tmp_path: Path) -> None:
