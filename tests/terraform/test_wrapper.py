@@ -55,7 +55,7 @@ def test_variables_of_a_plan_stand_above_those_that_terraform_reads_by_itself(ru
 
 
 def test_a_state_without_anything_has_no_rules_and_nothing_to_destroy(runner: Runner) -> None:
-    assert runner.rules() == set()
+    assert runner.ids() == set()
 
 
 # What terraform brings along itself needs no provider: its own locks, states, interruptions and plans are real here.

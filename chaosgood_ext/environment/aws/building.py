@@ -42,7 +42,7 @@ class Provisioner(Protocol):
     def apply(self, path: Path) -> None: ...  # noqa: D102
     def destroy(self) -> None: ...  # noqa: D102
     def output(self) -> object: ...  # noqa: D102
-    def rules(self) -> set[str]: ...  # noqa: D102
+    def ids(self) -> set[str]: ...  # noqa: D102
 
 
 @dataclass(frozen=True)
@@ -115,7 +115,7 @@ def plan(site: Site, hours: float | None = None) -> Iterator[Planned]:
         path = Path(folder) / "plan"
         # Not in terraform's folder: what is only planned has neither an account nor an end.
         changes = site.terraform.plan(path, write(settings, caller.account_id, until, Path(folder)))
-        foreign = [f"{rule.text} was not built, and goes" for rule in rules.foreign(site.aws, site.terraform.rules())]
+        foreign = [f"{rule.text} was not built, and goes" for rule in rules.foreign(site.aws, site.terraform.ids())]
         yield Planned(path, changes, settings, caller.account_id, until, remarks, foreign)
 
 
@@ -170,7 +170,7 @@ def build(site: Site, planned: Planned) -> Outputs:
     failure nothing is taken back: repeating goes on where it stopped.
     """
     write(planned.settings, planned.account_id, planned.until, site.folder)
-    _revoke_foreign_rules(site)
+    _revoke_foreign_rules(site, site.terraform.ids())
     try:
         site.terraform.apply(planned.path)
     except TerraformFailed as failed:
@@ -189,12 +189,12 @@ def build(site: Site, planned: Planned) -> Outputs:
     return outputs
 
 
-def _revoke_foreign_rules(site: Site) -> None:
+def _revoke_foreign_rules(site: Site, built: set[str]) -> None:
     """Revoke what was not built: a rule that a responder put back is the same one under another id.
 
     terraform would try to make it again, and AWS would call that a duplicate.
     """
-    found = rules.foreign(site.aws, site.terraform.rules())
+    found = rules.foreign(site.aws, built)
     with account.answering("to revoke what was not built"):
         for rule in found:
             rules.revoke(site.aws, rule.known)
@@ -230,6 +230,10 @@ def _destroy(site: Site) -> ChaosGoodError | None:
     try:
         site.on_progress("terraform init")
         site.terraform.init()
+        # What players made keeps terraform waiting for a quarter of an hour before it gives up.
+        built = site.terraform.ids()
+        _revoke_foreign_rules(site, built)
+        site.sweeper().clear_foreign(built)
         site.on_progress("terraform destroy")
         site.terraform.destroy()
     except (MachineError, TerraformFailed) as failed:

@@ -126,14 +126,12 @@ class Terraform:
         """The outputs of the environment as parsed JSON."""
         return _document(self._must("output", ["output", "-json", "-no-color", "environment"]))
 
-    def rules(self) -> set[str]:
-        """The ids of the security-group rules in the state."""
+    def ids(self) -> set[str]:
+        """The ids of everything in the state; of security-group rules, AWS's."""
         state = _document(self._must("show", ["show", "-json", "-no-color"]))
-        return {
-            each["values"]["security_group_rule_id"]
-            for each in _resources(state.get("values", {}).get("root_module", {}))
-            if each["type"].startswith("aws_vpc_security_group_") and each["values"].get("security_group_rule_id")
-        }
+        resources = _resources(state.get("values", {}).get("root_module", {}))
+        keys = ("id", "security_group_rule_id")
+        return {str(each["values"][key]) for each in resources for key in keys if each["values"].get(key)}
 
     def _must(self, step: str, arguments: Sequence[str]) -> list[str]:
         lines: list[str] = []

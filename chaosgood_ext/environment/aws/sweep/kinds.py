@@ -454,3 +454,6 @@ LAST = (
 """What ends the environment at its time, if the sweep breaks off, and who may do so: these go when all else is gone."""
 
 KINDS = (*THINGS, *LAST)
+
+PLAYERS = tuple(kind for kind in THINGS if kind.name in ("instance", "security group"))
+"""What players may make that keeps what terraform made from being deleted."""

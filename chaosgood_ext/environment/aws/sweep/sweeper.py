@@ -7,11 +7,11 @@ outputs are needed; see :mod:`chaosgood_ext.environment.aws.sweep.kinds`.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 
 from chaosgood_ext.environment.aws.asking import Aws
-from chaosgood_ext.environment.aws.sweep.kinds import KINDS, LAST, THINGS, Kind
+from chaosgood_ext.environment.aws.sweep.kinds import KINDS, LAST, PLAYERS, THINGS, Kind
 from chaosgood_ext.errors import EnvironmentUnavailable
 
 Progress = Callable[[str], None]
@@ -54,10 +54,31 @@ class Sweeper:
                 self._tell(f"waiting for {len(left)} things, such as {left[0]}")
             time.sleep(max(0.0, min(_PERIOD_S, end - time.monotonic())))
 
-    def _delete_all(self, kind: Kind, deleted: set[str]) -> None:
+    def clear_foreign(self, built: set[str], deadline_s: float = 180) -> None:
+        """Delete hosts and security groups whose ids are not among those that were `built`, if any was.
+
+        Hosts of auto scaling groups are nobody's: they go with their group. What is still in use at the deadline stays.
+        """
+        deleted: set[str] = set()
+        end = time.monotonic() + deadline_s
+        while built and any(self._foreign(kind, built) for kind in PLAYERS):
+            for kind in PLAYERS:
+                self._delete_all(kind, deleted, self._foreign(kind, built))
+            if time.monotonic() >= end:
+                return
+            time.sleep(max(0.0, min(_PERIOD_S, end - time.monotonic())))
+
+    def _foreign(self, kind: Kind, built: set[str]) -> list[str]:
+        groups = self._aws.every(
+            "autoscaling", "describe_auto_scaling_groups", "AutoScalingGroups", Filters=self._aws.tag
+        )
+        grouped = {one["InstanceId"] for group in groups for one in group["Instances"]}
+        return [one for one in self._find(kind) if one not in built | grouped]
+
+    def _delete_all(self, kind: Kind, deleted: set[str], found: Iterable[str] | None = None) -> None:
         from botocore.exceptions import ClientError
 
-        for one in self._find(kind):
+        for one in self._find(kind) if found is None else found:
             name = f"{kind.name} {one}"
             try:
                 with _reaching():

@@ -59,11 +59,13 @@ def test_a_terraform_that_is_too_old_is_refused() -> None:
         terraform({"version": (0, ['{"terraform_version": "1.5.7"}'])}).init()
 
 
-def test_rules_in_the_state_are_found_in_modules() -> None:
+def test_what_is_in_the_state_is_found_in_modules() -> None:
     rule = {"type": "aws_vpc_security_group_ingress_rule", "values": {"security_group_rule_id": "sgr-1"}}
-    state = {"values": {"root_module": {"child_modules": [{"resources": [rule, {"type": "aws_vpc", "values": {}}]}]}}}
-    assert terraform({"show": (0, [json.dumps(state)])}).rules() == {"sgr-1"}
-    assert terraform({"show": (0, ['{"format_version":"1.0"}'])}).rules() == set()
+    group = {"type": "aws_security_group", "values": {"id": "sg-1"}}
+    made = [rule, group, {"type": "aws_vpc", "values": {}}]
+    state = {"values": {"root_module": {"child_modules": [{"resources": made}]}}}
+    assert terraform({"show": (0, [json.dumps(state)])}).ids() == {"sgr-1", "sg-1"}
+    assert terraform({"show": (0, ['{"format_version":"1.0"}'])}).ids() == set()
 
 
 def test_warnings_around_an_answer_are_no_part_of_it() -> None:
