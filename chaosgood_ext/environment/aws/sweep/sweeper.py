@@ -61,10 +61,10 @@ class Sweeper:
         """
         deleted: set[str] = set()
         end = time.monotonic() + deadline_s
-        while built and any(self._foreign(kind, built) for kind in PLAYERS):
+        while built:
             for kind in PLAYERS:
                 self._delete_all(kind, deleted, self._foreign(kind, built))
-            if time.monotonic() >= end:
+            if time.monotonic() >= end or not any(self._foreign(kind, built) for kind in PLAYERS):
                 return
             time.sleep(max(0.0, min(_PERIOD_S, end - time.monotonic())))
 

@@ -28,6 +28,8 @@ NOW = datetime(2026, 11, 22, 16, 0, tzinfo=UTC)
 TOPOLOGY = json.loads(files("chaosgood_ext.stack").joinpath("topology.json").read_text())
 TAGS = [{"Key": "game", "Value": "chaosgood"}]
 ACCOUNT = "123456789012"
+SESSION = boto3.Session()
+"""One for all: each would read the models of twenty services anew."""
 
 
 @dataclass
@@ -120,7 +122,7 @@ def site(tmp_path: Path, terraform: FakeTerraform, accounts: tuple[str, ...] = (
     return building.Site(
         settings.Settings(accounts, "a@example.com", 3),
         TOPOLOGY,
-        boto3.Session(),
+        SESSION,
         terraform,
         tmp_path / "aws/outputs.json",
         folder=tmp_path,
@@ -281,7 +283,7 @@ def test_down_deletes_what_players_made_before_terraform_trips_over_it(tmp_path:
     assert terraform.done.count("destroy") == 1
     (host,) = ec2.describe_instances(InstanceIds=[made])["Reservations"][0]["Instances"]
     assert host["State"]["Name"] == "terminated"
-    assert Sweeper(Aws(boto3.Session(), "us-east-1", "chaosgood")).left() == []
+    assert Sweeper(Aws(SESSION, "us-east-1", "chaosgood")).left() == []
 
 
 def test_down_deletes_the_role_of_a_player_whom_the_budget_locked_out(tmp_path: Path) -> None:
@@ -371,7 +373,7 @@ def test_what_aws_refuses_is_named_with_its_reason(tmp_path: Path) -> None:
     session = boto3.Session()
     session.events.register("before-call", refuse)
     left = Sweeper(Aws(session, "us-east-1", "chaosgood")).clear(deadline_s=0)
-    (vpc,) = Sweeper(Aws(boto3.Session(), "us-east-1", "chaosgood")).left()
+    (vpc,) = Sweeper(Aws(SESSION, "us-east-1", "chaosgood")).left()
     assert left == [f"{vpc} (UnauthorizedOperation)", "roles, which cannot be listed (AccessDenied)"]
 
 
@@ -402,7 +404,7 @@ def test_what_no_sweep_knows_is_named_and_nothing_of_others_is() -> None:
             AutoScalingGroupName=name, LaunchConfigurationName="any", MinSize=0, MaxSize=0,
             AvailabilityZones=["us-east-1a"], Tags=[{"Key": "game", "Value": value, "PropagateAtLaunch": True}],
         )  # fmt: skip
-    sweeper = Sweeper(Aws(boto3.Session(), "us-east-1", "chaosgood"))
+    sweeper = Sweeper(Aws(SESSION, "us-east-1", "chaosgood"))
     queue = f"arn:aws:sqs:us-east-1:{ACCOUNT}:forgotten"
     assert sweeper.left() == ["auto scaling group chaosgood-web", "role chaosgood-web", queue]
     assert sweeper.clear(deadline_s=0) == [queue]
@@ -423,7 +425,7 @@ def test_disks_that_nothing_uses_any_more_go_as_well() -> None:
     for tags in (TAGS, [{"Key": "game", "Value": "another"}]):
         wanted = [{"ResourceType": "volume", "Tags": tags}]
         ec2.create_volume(AvailabilityZone="us-east-1a", Size=8, TagSpecifications=wanted)
-    assert Sweeper(Aws(boto3.Session(), "us-east-1", "chaosgood")).clear(deadline_s=0) == []
+    assert Sweeper(Aws(SESSION, "us-east-1", "chaosgood")).clear(deadline_s=0) == []
     (volume,) = ec2.describe_volumes()["Volumes"]
     assert volume["Tags"] == [{"Key": "game", "Value": "another"}]
 
@@ -435,7 +437,7 @@ def test_a_sweep_touches_nothing_of_another_game() -> None:
         "VpcId"
     ]
     group = ec2.create_security_group(GroupName="theirs", Description="x", VpcId=vpc)["GroupId"]
-    Sweeper(Aws(boto3.Session(), "us-east-1", "chaosgood")).clear()
+    Sweeper(Aws(SESSION, "us-east-1", "chaosgood")).clear()
     assert ec2.describe_security_groups(GroupIds=[group])["SecurityGroups"]
 
 
