@@ -57,11 +57,22 @@ def deregister_container_instance(aws: Aws, arn: str) -> None:
 
 def task_definitions(aws: Aws) -> Iterator[str]:
     """Revisions for tasks of the environment; a responder's carry no tag, but name a role of its tasks."""
-    for arn in aws.every("ecs", "list_task_definitions", "taskDefinitionArns", status="ACTIVE"):
-        known = aws["ecs"].describe_task_definition(taskDefinition=arn, include=["TAGS"])
-        roles = (known["taskDefinition"].get(key, "") for key in ("executionRoleArn", "taskRoleArn"))
-        if aws.is_ours(known.get("tags")) or any(f":role/{aws.game}-" in role for role in roles):
-            yield arn
+    for status in ("ACTIVE", "INACTIVE"):
+        for arn in aws.every("ecs", "list_task_definitions", "taskDefinitionArns", status=status):
+            known = aws["ecs"].describe_task_definition(taskDefinition=arn, include=["TAGS"])
+            roles = (known["taskDefinition"].get(key, "") for key in ("executionRoleArn", "taskRoleArn"))
+            if aws.is_ours(known.get("tags")) or any(f":role/{aws.game}-" in role for role in roles):
+                yield arn
+
+
+def delete_task_definition(aws: Aws, arn: str) -> None:
+    """Deregister a revision, without which ECS deletes none, and delete it, without which it stays for ever.
+
+    It goes when the last task of it has ended; ECS lists it as neither active nor inactive meanwhile.
+    https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DeleteTaskDefinitions.html
+    """
+    aws["ecs"].deregister_task_definition(taskDefinition=arn)
+    aws["ecs"].delete_task_definitions(taskDefinitions=[arn])
 
 
 # -- hosts

@@ -64,7 +64,7 @@ THINGS = (
     Kind(
         "task definition",
         compute.task_definitions,
-        lambda aws, arn: aws["ecs"].deregister_task_definition(taskDefinition=arn),
+        compute.delete_task_definition,
         ("ecs:task-definition/",),
     ),
     Kind("ECS cluster", compute.clusters, lambda aws, arn: aws["ecs"].delete_cluster(cluster=arn), ("ecs:cluster/",)),
