@@ -55,6 +55,8 @@ def make_the_rest(session: boto3.Session, resources: dict[str, str]) -> None:
     ecs.register_task_definition(
         family=family, taskRoleArn=known["taskRoleArn"], containerDefinitions=known["containerDefinitions"]
     )
+    # An update by terraform leaves the revision before it like this.
+    ecs.deregister_task_definition(taskDefinition=known["taskDefinitionArn"])
     session.client("application-autoscaling").register_scalable_target(
         ServiceNamespace="ecs",
         ResourceId=f"service/{resources['ecs_cluster_name']}/{resources['ecs_service_name']}",
@@ -90,7 +92,8 @@ def test_nothing_is_left_of_a_whole_environment_and_of_what_players_made(
     assert ec2.describe_vpcs(Filters=[{"Name": "is-default", "Values": ["false"]}])["Vpcs"] == []
     hosts = [one for each in ec2.describe_instances()["Reservations"] for one in each["Instances"]]
     assert {one["State"]["Name"] for one in hosts} == {"terminated"}
-    assert ecs.list_task_definitions(status="ACTIVE")["taskDefinitionArns"] == []
+    for status in ("ACTIVE", "INACTIVE"):
+        assert ecs.list_task_definitions(status=status)["taskDefinitionArns"] == []
     # What would end the environment if the sweep broke off goes when all that costs is gone.
     last = told.index("deleted group of schedules chaosgood-lifetime")
     assert told.index(f"deleted VPC {resources['vpc_id']}") < last
