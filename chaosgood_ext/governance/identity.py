@@ -26,11 +26,21 @@ def boundaries(aws: Aws, prefix: str) -> Iterator[Seen]:
 
 
 def session_lengths(aws: Aws, prefix: str, most_s: int) -> Iterator[Seen]:
-    """Sessions of every role whose name begins with `prefix` last `most_s` seconds at most."""
+    """Sessions of roles whose names begin with `prefix` last `most_s` seconds at most, where not a service alone
+    assumes them: an instance's, for one, last as long as EC2 wants.
+    https://docs.aws.amazon.com/IAM/latest/APIReference/API_UpdateRole.html
+    """
     for role in _roles(aws, prefix):
+        if not _is_for_more_than_services(role):
+            continue
         name, length = role["RoleName"], role["MaxSessionDuration"]
         remedy = f"aws iam update-role --role-name {name} --max-session-duration {max(most_s, 3600)}"
         yield Seen(f"role {name}", f"gives sessions of up to {length} s" if length > most_s else "", remedy)
+
+
+def _is_for_more_than_services(role: Mapping[str, Any]) -> bool:
+    trust = _read(role["AssumeRolePolicyDocument"])
+    return any(one["Principal"] == "*" or set(one["Principal"]) - {"Service"} for one in _list(trust["Statement"]))
 
 
 def user_keys(aws: Aws) -> Iterator[Seen]:
@@ -67,13 +77,16 @@ def _judged(what: str, document: Any, remedy: str) -> Seen:
 
 
 def _allows_all(document: Any) -> bool:
-    said = json.loads(unquote(document)) if isinstance(document, str) else document
     return any(
         one["Effect"] == "Allow"
         and ("NotAction" in one or {"*", "*:*"} & set(_list(one.get("Action"))))
         and ("NotResource" in one or "*" in _list(one.get("Resource")))
-        for one in _list(said["Statement"])
+        for one in _list(_read(document)["Statement"])
     )
+
+
+def _read(document: Any) -> Any:
+    return json.loads(unquote(document)) if isinstance(document, str) else document
 
 
 def _list(value: Any) -> list[Any]:

@@ -216,13 +216,13 @@ def roles_have_boundaries(name_prefix: str, configuration: Configuration | None 
 
 
 def sessions_short(name_prefix: str, most_s: int = 3600, configuration: Configuration | None = None) -> dict[str, Any]:
-    """Sessions of roles whose names begin with `name_prefix` last `most_s` seconds at most."""
+    """Sessions of people and workflows, in roles whose names begin with `name_prefix`, last `most_s` s at most."""
     return ask(
         "sessions-short",
-        f"Sessions last {most_s} s at most.",
+        f"Sessions of people and workflows last {most_s} s at most.",
         lambda aws: identity.session_lengths(aws, name_prefix, most_s),
         configuration,
-        missing=f"roles called {name_prefix}…",
+        missing=f"roles of people called {name_prefix}…",
     )
 
 

@@ -213,8 +213,10 @@ def roles_have_boundaries(governed: Governed) -> Breaking:
 def sessions_short(governed: Governed) -> Breaking:
     iam, name = governed.client("iam"), "chaosgood-ci"
     player = iam.get_role(RoleName="chaosgood-player")["Role"]
+    provider = f"arn:aws:iam::{ACCOUNT}:oidc-provider/token.actions.githubusercontent.com"
+    trust = {"Effect": "Allow", "Principal": {"Federated": provider}, "Action": "sts:AssumeRoleWithWebIdentity"}
     iam.create_role(
-        RoleName=name, AssumeRolePolicyDocument=json.dumps(player["AssumeRolePolicyDocument"]), Tags=player["Tags"],
+        RoleName=name, AssumeRolePolicyDocument=json.dumps({"Statement": [trust]}), Tags=player["Tags"],
         PermissionsBoundary=player["PermissionsBoundary"]["PermissionsBoundaryArn"], MaxSessionDuration=43200,
     )  # fmt: skip
     yield name
@@ -389,6 +391,13 @@ def test_halves_of_the_world_are_the_world(cidr: str, world: bool) -> None:
 )
 def test_what_counts_as_all_powerful(statement: dict[str, Any], powerful: bool) -> None:
     assert identity._allows_all({"Statement": statement}) is powerful
+
+
+def test_sessions_of_people_are_looked_at_and_not_those_of_services(governed: Governed) -> None:
+    governed.client("iam").update_role(RoleName="chaosgood-web", MaxSessionDuration=43200)
+    said = probes.sessions_short("chaosgood-")
+    governed.client("iam").update_role(RoleName="chaosgood-web", MaxSessionDuration=3600)
+    assert (said["state"], said["checked"]) == ("holds", 2)  # player and injector
 
 
 def test_users_and_groups_have_policies_of_their_own_too(governed: Governed) -> None:
