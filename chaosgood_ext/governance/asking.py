@@ -41,6 +41,10 @@ class Aws:
         for page in self[service].get_paginator(operation).paginate(**asked):
             yield from page[key]
 
+    def account(self) -> str:
+        """The account that is asked."""
+        return str(self["sts"].get_caller_identity()["Account"])
+
     def vpc(self, vpc_id: str) -> list[dict[str, Any]]:
         """The filter by that VPC; raises botocore's error where there is none: nothing in it would break no rule."""
         self["ec2"].describe_vpcs(VpcIds=[vpc_id])

@@ -105,9 +105,18 @@ class _Finish(RunEventHandler):  # type: ignore[misc]
 
 
 def _find(kind: str) -> find.Environment:
-    """The environment; on aws no port forward is opened, because nobody looks at a dashboard."""
+    """The environment; on aws one that expired is looked at too, and no port forward is opened: nobody looks at a
+    dashboard.
+
+    Raises :class:`EnvironmentUnavailable` where there is none, or the credentials are of another account: half of the
+    rules would speak of that one.
+    """
     if kind == "aws":
-        return find.Environment(find.read_aws())
+        from chaosgood_ext.environment.aws import standing
+
+        outputs = find.read_aws()
+        standing.must_be_of_its_account(outputs)
+        return find.Environment(outputs)
     return find.find(kind, lambda text: logger.info(f"twin: {text} …"))
 
 

@@ -16,7 +16,7 @@ _AT = re.compile(r"^at\((\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)\)$")
 
 def budget(aws: Aws) -> Iterator[Seen]:
     """One budget of costs tells somebody when it is being spent."""
-    account, client = _account(aws), aws["budgets"]
+    account, client = aws.account(), aws["budgets"]
     found = []
     for one in aws.every("budgets", "describe_budgets", "Budgets", AccountId=account):
         if one["BudgetType"] != "COST":
@@ -41,7 +41,7 @@ _KEYS = ("NotificationType", "ComparisonOperator", "Threshold", "ThresholdType")
 
 def budget_action(aws: Aws) -> Iterator[Seen]:
     """One action of a budget stops the spending by itself."""
-    account = _account(aws)
+    account = aws.account()
     for one in aws.every("budgets", "describe_budget_actions_for_account", "Actions", AccountId=account):
         automatic = one["ApprovalModel"] == "AUTOMATIC"
         remedy = f"aws budgets update-budget-action --approval-model AUTOMATIC --action-id {one['ActionId']} …"
@@ -102,7 +102,3 @@ def _not_in_time(schedule: Mapping[str, Any], limit: datetime | None, now: datet
 
 def _moment(text: str) -> datetime:
     return datetime.strptime(text, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC)
-
-
-def _account(aws: Aws) -> str:
-    return str(aws["sts"].get_caller_identity()["Account"])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Any
 from urllib.parse import unquote
 
@@ -25,13 +25,22 @@ def boundaries(aws: Aws, prefix: str) -> Iterator[Seen]:
         yield Seen(f"role {name}", "" if role.get("PermissionsBoundary") else "has no permissions boundary", remedy)
 
 
-def session_lengths(aws: Aws, role_arns: Sequence[str], most_s: int) -> Iterator[Seen]:
-    """Sessions of these roles last `most_s` seconds at most."""
-    for arn in role_arns:
-        name = arn.rpartition("/")[2]
-        length = aws["iam"].get_role(RoleName=name)["Role"]["MaxSessionDuration"]
+def session_lengths(aws: Aws, prefix: str, most_s: int) -> Iterator[Seen]:
+    """Sessions of roles whose names begin with `prefix` last `most_s` seconds at most, where not a service alone
+    assumes them: an instance's, for one, last as long as EC2 wants.
+    https://docs.aws.amazon.com/IAM/latest/APIReference/API_UpdateRole.html
+    """
+    for role in _roles(aws, prefix):
+        if not _is_for_more_than_services(role):
+            continue
+        name, length = role["RoleName"], role["MaxSessionDuration"]
         remedy = f"aws iam update-role --role-name {name} --max-session-duration {max(most_s, 3600)}"
         yield Seen(f"role {name}", f"gives sessions of up to {length} s" if length > most_s else "", remedy)
+
+
+def _is_for_more_than_services(role: Mapping[str, Any]) -> bool:
+    trust = _read(role["AssumeRolePolicyDocument"])
+    return any(one["Principal"] == "*" or set(one["Principal"]) - {"Service"} for one in _list(trust["Statement"]))
 
 
 def user_keys(aws: Aws) -> Iterator[Seen]:
@@ -47,18 +56,20 @@ def user_keys(aws: Aws) -> Iterator[Seen]:
 
 
 def all_powerful(aws: Aws) -> Iterator[Seen]:
-    """No policy of the account's own, attached or inside a role, allows everything on everything."""
+    """No policy of the account's own, managed or inside a role, user or group, allows everything on everything."""
     iam = aws["iam"]
     for policy in aws.every("iam", "list_policies", "Policies", Scope="Local"):
         version = iam.get_policy_version(PolicyArn=policy["Arn"], VersionId=policy["DefaultVersionId"])
         document = version["PolicyVersion"]["Document"]
         yield _judged(f"policy {policy['PolicyName']}", document, "aws iam create-policy-version with fewer actions")
-    for role in aws.every("iam", "list_roles", "Roles"):
-        name = role["RoleName"]
-        for key in aws.every("iam", "list_role_policies", "PolicyNames", RoleName=name):
-            document = iam.get_role_policy(RoleName=name, PolicyName=key)["PolicyDocument"]
-            remedy = f"aws iam delete-role-policy --role-name {name} --policy-name {key}"
-            yield _judged(f"policy {key} of role {name}", document, remedy)
+    for kind in ("Role", "User", "Group"):
+        word, within = kind.lower(), f"{kind}Name"
+        for one in aws.every("iam", f"list_{word}s", f"{kind}s"):
+            name = one[within]
+            for key in aws.every("iam", f"list_{word}_policies", "PolicyNames", **{within: name}):
+                known = getattr(iam, f"get_{word}_policy")(**{within: name}, PolicyName=key)
+                remedy = f"aws iam delete-{word}-policy --{word}-name {name} --policy-name {key}"
+                yield _judged(f"policy {key} of {word} {name}", known["PolicyDocument"], remedy)
 
 
 def _judged(what: str, document: Any, remedy: str) -> Seen:
@@ -66,13 +77,16 @@ def _judged(what: str, document: Any, remedy: str) -> Seen:
 
 
 def _allows_all(document: Any) -> bool:
-    said = json.loads(unquote(document)) if isinstance(document, str) else document
     return any(
         one["Effect"] == "Allow"
         and ("NotAction" in one or {"*", "*:*"} & set(_list(one.get("Action"))))
         and ("NotResource" in one or "*" in _list(one.get("Resource")))
-        for one in _list(said["Statement"])
+        for one in _list(_read(document)["Statement"])
     )
+
+
+def _read(document: Any) -> Any:
+    return json.loads(unquote(document)) if isinstance(document, str) else document
 
 
 def _list(value: Any) -> list[Any]:

@@ -85,7 +85,7 @@ def teardown_scheduled(
 def everything_tagged(
     vpc_id: str, name_prefix: str, required_tags: list[str], configuration: Configuration | None = None
 ) -> dict[str, Any]:
-    """Everything in the VPC, and everything with a name that begins with `name_prefix`, has these tags."""
+    """Everything in the VPC, and everything called `name_prefix` or `name_prefix`-something, has these tags."""
     return ask(
         "everything-tagged",
         f"Everything has the tags {', '.join(required_tags)}.",
@@ -215,15 +215,14 @@ def roles_have_boundaries(name_prefix: str, configuration: Configuration | None 
     )
 
 
-def sessions_short(
-    role_arns: list[str], most_s: int = 3600, configuration: Configuration | None = None
-) -> dict[str, Any]:
-    """Sessions of these roles last `most_s` seconds at most."""
+def sessions_short(name_prefix: str, most_s: int = 3600, configuration: Configuration | None = None) -> dict[str, Any]:
+    """Sessions of people and workflows, in roles whose names begin with `name_prefix`, last `most_s` s at most."""
     return ask(
         "sessions-short",
-        f"Sessions of people last {most_s} s at most.",
-        lambda aws: identity.session_lengths(aws, role_arns, most_s),
+        f"Sessions of people and workflows last {most_s} s at most.",
+        lambda aws: identity.session_lengths(aws, name_prefix, most_s),
         configuration,
+        missing=f"roles of people called {name_prefix}…",
     )
 
 

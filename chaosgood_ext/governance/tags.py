@@ -15,7 +15,8 @@ def tagged(aws: Aws, vpc_id: str, prefix: str, wanted: Sequence[str]) -> Iterato
     """Everything of the environment carries the tags `wanted`."""
     for name, tags in everything(aws, vpc_id, prefix):
         lacking = [key for key in wanted if not tags.get(key)]
-        remedy = f"its tags {', '.join(f'{key}=…' for key in lacking)}: make aws-up, or chaos reset on the twin"
+        wanted_tags = ", ".join(f"{key}=…" for key in lacking)
+        remedy = f"its tags {wanted_tags}: make aws-up, or chaos reset on the twin; what a player made is theirs to tag"
         yield Seen(name, f"lacks the tag {', '.join(lacking)}" if lacking else "", remedy)
 
 

@@ -1,4 +1,4 @@
-"""What watches over the environment: flow log, trail, budget, billing alarm, the end of its lifetime.
+"""What watches over the environment: flow log, trail, budget and its lockout, billing alarm, the end of its lifetime.
 
 As terraform's modules `logs`, `guardrails` and `lifetime` make them, by the same calls. On the twin they are on the
 books only, as docs/reference/twin.md says: nothing costs anything there, and no schedule is ever carried out.
@@ -21,6 +21,7 @@ RETENTION_DAYS = 3
 """As terraform's variable `retention_days` has it."""
 _BUDGET_USD_PER_DAY = 10
 _SUBSCRIBER = "facilitator@example.com"
+_MAIL = {"SubscriptionType": "EMAIL", "Address": _SUBSCRIBER}
 _TARGET = "arn:aws:scheduler:::aws-sdk:"
 
 
@@ -40,6 +41,7 @@ class Guardrails:
         self._make_flow_log()
         self._make_trail()
         self._make_budget()
+        self._make_lock_out()
         self._make_billing_alarm()
         self._make_lifetime()
 
@@ -100,9 +102,27 @@ class Guardrails:
             NotificationsWithSubscribers=[
                 {
                     "Notification": notification,
-                    "Subscribers": [{"SubscriptionType": "EMAIL", "Address": _SUBSCRIBER}],
+                    "Subscribers": [_MAIL],
                 }
             ],
+            ResourceTags=self._tags(f"{self._name}-daily"),
+        )
+
+    def _make_lock_out(self) -> None:
+        lockout = self.access.policy("lockout", "Denies everything; the budget attaches it to the player's role")
+        role = self.access.make_service_role("lock-out", "budgets", "Attaches the lockout, and does nothing else")
+        player = self.topology["roles"]["player"]
+        self.client("budgets").create_budget_action(
+            AccountId=ACCOUNT_ID,
+            BudgetName=f"{self._name}-daily",
+            NotificationType="ACTUAL",
+            ActionType="APPLY_IAM_POLICY",
+            ActionThreshold={"ActionThresholdType": "PERCENTAGE", "ActionThresholdValue": 100},
+            Definition={"IamActionDefinition": {"PolicyArn": lockout, "Roles": [player]}},
+            ExecutionRoleArn=role,
+            ApprovalModel="AUTOMATIC",
+            Subscribers=[_MAIL],
+            ResourceTags=self._tags(f"{self._name}-daily"),
         )
 
     def _make_billing_alarm(self) -> None:

@@ -6,11 +6,13 @@ import json
 from collections.abc import Callable, Iterator
 from typing import Any
 
-import boto3
 import pytest
 from moto import mock_aws
 
 from chaosgood_ext.twin import builder
+from chaosgood_ext.twin.cloud import budgets
+from chaosgood_ext.twin.cloud.client import Clients
+from chaosgood_ext.twin.cloud.tap import Tap
 
 from .conftest import ROOT, State
 
@@ -27,9 +29,6 @@ DIFFERENT = {
     ),
 }
 """Facts that differ, each with the reason; whether they still do is tested as well."""
-
-LOCK_OUT = "chaosgood-lock-out"
-"""The role of the budget's action, which the twin does not know."""
 
 
 # -- what terraform makes
@@ -201,8 +200,7 @@ class Planned:
             yield f"role {key} session s", roles[name]["max_session_duration"]
         policies = {policy["arn"]: policy["name"] for policy in self._state.all("aws_iam_policy").values()}
         for name, role in roles.items():
-            if name != LOCK_OUT:
-                yield f"boundary of {name}", policies[role["permissions_boundary"]]
+            yield f"boundary of {name}", policies[role["permissions_boundary"]]
 
     def _guardrails(self) -> Iterator[tuple[str, Any]]:
         flow, trail = self._state.one("aws_flow_log"), self._state.one("aws_cloudtrail")
@@ -214,6 +212,23 @@ class Planned:
         limit = (float(budget["limit_amount"]), budget["limit_unit"])
         when = (told["notification_type"], told["comparison_operator"], told["threshold"], told["threshold_type"])
         yield "budget", (budget["name"], budget["budget_type"], budget["time_unit"], *limit, *when)
+        action = self._state.one("aws_budgets_budget_action")
+        known = [*self._state.all("aws_iam_role").values(), *self._state.all("aws_iam_policy").values()]
+        names = {each["arn"]: each["name"] for each in known}
+        (limit,), (definition,) = action["action_threshold"], action["definition"]
+        (applied,), (told,) = definition["iam_action_definition"], action["subscriber"]
+        yield (
+            "budget action",
+            {
+                "budget": action["budget_name"],
+                "does": (action["action_type"], action["approval_model"], action["notification_type"]),
+                "threshold": (limit["action_threshold_type"], limit["action_threshold_value"]),
+                "role": names[action["execution_role_arn"]],
+                "policy": names[applied["policy_arn"]],
+                "locked out": applied["roles"],
+                "told": (told["subscription_type"], told["address"]),
+            },
+        )
         metric = (alarm["namespace"], alarm["metric_name"], alarm["dimensions"], alarm["statistic"])
         rule = (
             alarm["comparison_operator"],
@@ -480,8 +495,10 @@ class Built:
             yield f"role {key} session s", self._client("iam").get_role(RoleName=name)["Role"]["MaxSessionDuration"]
         iam = self._client("iam")
         for listed in iam.list_roles()["Roles"]:
-            role = iam.get_role(RoleName=listed["RoleName"])["Role"]
-            yield f"boundary of {role['RoleName']}", role["PermissionsBoundary"]["PermissionsBoundaryArn"].split("/")[1]
+            if listed["Path"] == "/":  # the facilitator's role is of IAM Identity Center
+                role = iam.get_role(RoleName=listed["RoleName"])["Role"]
+                boundary = role["PermissionsBoundary"]["PermissionsBoundaryArn"].split("/")[1]
+                yield f"boundary of {role['RoleName']}", boundary
 
     def _guardrails(self) -> Iterator[tuple[str, Any]]:
         (flow,) = self._client("ec2").describe_flow_logs()["FlowLogs"]
@@ -489,13 +506,28 @@ class Built:
         (trail,) = self._client("cloudtrail").describe_trails()["trailList"]
         kept = (trail["IsMultiRegionTrail"], trail["LogFileValidationEnabled"])
         yield "trail", (trail["Name"], *kept, trail["IncludeGlobalServiceEvents"])
-        budgets, account = self._client("budgets"), {"AccountId": "123456789012"}
-        (budget,) = budgets.describe_budgets(**account)["Budgets"]
+        client, account = self._client("budgets"), {"AccountId": "123456789012"}
+        (budget,) = client.describe_budgets(**account)["Budgets"]
         name = budget["BudgetName"]
-        (told,) = budgets.describe_notifications_for_budget(**account, BudgetName=name)["Notifications"]
+        (told,) = client.describe_notifications_for_budget(**account, BudgetName=name)["Notifications"]
         limit = (float(budget["BudgetLimit"]["Amount"]), budget["BudgetLimit"]["Unit"])
         when = (told["NotificationType"], told["ComparisonOperator"], told["Threshold"], told["ThresholdType"])
         yield "budget", (name, budget["BudgetType"], budget["TimeUnit"], *limit, *when)
+        (action,) = client.describe_budget_actions_for_account(**account)["Actions"]
+        limit, applied = action["ActionThreshold"], action["Definition"]["IamActionDefinition"]
+        (told,) = action["Subscribers"]
+        yield (
+            "budget action",
+            {
+                "budget": action["BudgetName"],
+                "does": (action["ActionType"], action["ApprovalModel"], action["NotificationType"]),
+                "threshold": (limit["ActionThresholdType"], limit["ActionThresholdValue"]),
+                "role": action["ExecutionRoleArn"].split("/")[1],
+                "policy": applied["PolicyArn"].split("/")[1],
+                "locked out": applied["Roles"],
+                "told": (told["SubscriptionType"], told["Address"]),
+            },
+        )
         (alarm,) = self._client("cloudwatch").describe_alarms()["MetricAlarms"]
         metric = (alarm["Namespace"], alarm["MetricName"], _named_pairs(alarm["Dimensions"]), alarm["Statistic"])
         rule = (alarm["ComparisonOperator"], alarm["Threshold"], alarm["EvaluationPeriods"], alarm["TreatMissingData"])
@@ -547,8 +579,12 @@ def built() -> Iterator[Facts]:
         def remember(params: dict[str, Any], **_: Any) -> None:
             asked.update(params)
 
+        tap = Tap()
+        budgets.serve(tap)
+        clients = Clients(tap, tap.identities.open_facilitator(), TOPOLOGY["region"], "203.0.113.10")
+
         def client(service: str) -> Any:
-            made = boto3.client(service, region_name=TOPOLOGY["region"])  # type: ignore[call-overload]
+            made = clients.client(service)
             made.meta.events.register("provide-client-params.ecs.CreateService", remember)
             return made
 

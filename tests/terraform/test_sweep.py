@@ -84,3 +84,8 @@ def test_names_by_which_a_sweep_finds_things_are_theirs(state: State) -> None:
             assert values[key].startswith("chaosgood-"), address
     for address, values in state.all("aws_cloudwatch_log_group").items():
         assert values["name"].startswith(("/chaosgood/", "/aws/rds/instance/chaosgood/")), address
+
+
+def test_what_a_sweep_finds_by_a_tag_as_well_can_carry_one(state: State) -> None:
+    for kind in ("aws_budgets_budget", "aws_budgets_budget_action"):
+        assert {"tags", "tags_all"} <= state.one(kind).keys(), kind

@@ -33,12 +33,7 @@ def must_stand(outputs: Outputs, now: datetime | None = None) -> None:
     What the credentials may not ask for (the player's may ask for little) is taken to be well.
     """
     session = _Clients(outputs)
-    caller = account.identify(session, outputs.region)
-    if caller.account_id != outputs.account_id:
-        raise EnvironmentUnavailable(
-            f"The environment is in account {outputs.account_id}, and these are credentials of {caller.account_id}.",
-            f"Use credentials of {outputs.account_id} (AWS_PROFILE).",
-        )
+    must_be_of_its_account(outputs)
     until = _end(outputs, session)
     if until and is_over(until, now or datetime.now(UTC)):
         raise EnvironmentUnavailable(
@@ -48,6 +43,16 @@ def must_stand(outputs: Outputs, now: datetime | None = None) -> None:
     role = outputs.resources["player_role_arn"].rpartition("/")[2]
     if arn := lockout.attached(session, outputs.region, outputs.name, role):
         raise EnvironmentUnavailable(lockout.told(arn, role), lockout.REMEDY)
+
+
+def must_be_of_its_account(outputs: Outputs) -> None:
+    """Raise :class:`EnvironmentUnavailable` where the credentials are of another account than the environment."""
+    caller = account.identify(_Clients(outputs), outputs.region)
+    if caller.account_id != outputs.account_id:
+        raise EnvironmentUnavailable(
+            f"The environment is in account {outputs.account_id}, and these are credentials of {caller.account_id}.",
+            f"Use credentials of {outputs.account_id} (AWS_PROFILE).",
+        )
 
 
 def _end(outputs: Outputs, session: Any) -> str:

@@ -14,8 +14,7 @@ from typing import Any
 
 from chaosgood_ext.twin import dns
 from chaosgood_ext.twin.builder import Builder, Secrets
-from chaosgood_ext.twin.cloud import ACCOUNT_ID, mends
-from chaosgood_ext.twin.cloud.budgets import subscribers
+from chaosgood_ext.twin.cloud import ACCOUNT_ID, budgets, mends
 from chaosgood_ext.twin.cloud.client import Clients
 from chaosgood_ext.twin.cloud.gate import Gate
 from chaosgood_ext.twin.cloud.identities import Credentials
@@ -73,7 +72,7 @@ class Cloud:
         self.facilitator = self.tap.identities.open_facilitator()
         self.tap.subscribe(self.trail.record)
         self.tap.handle("cloudtrail", "LookupEvents", self.trail.lookup)
-        self.tap.handle("budgets", "DescribeSubscribersForNotification", subscribers)
+        budgets.serve(self.tap)
         gate = Gate(self.state, topology["roles"].values())
         self.tap.admit_by(gate.check)
         self.tap.subscribe(gate.hear)

@@ -14,8 +14,7 @@ import pytest
 from moto.core.base_backend import BackendDict
 
 from chaosgood_ext.twin.builder import Builder, Secrets
-from chaosgood_ext.twin.cloud import mends
-from chaosgood_ext.twin.cloud.budgets import subscribers
+from chaosgood_ext.twin.cloud import budgets, mends
 from chaosgood_ext.twin.cloud.client import Clients
 from chaosgood_ext.twin.cloud.server import Server
 from chaosgood_ext.twin.cloud.tap import Tap
@@ -38,7 +37,7 @@ def governed() -> Iterator[Governed]:
     # No instance of this group ever runs here, so none would join the cluster.
     topology["auto_scaling_groups"]["app"] |= {"desired_capacity": 0, "min_size": 0}
     tap = Tap()
-    tap.handle("budgets", "DescribeSubscribersForNotification", subscribers)
+    budgets.serve(tap)
     facilitator = tap.identities.open_facilitator()
     client = cache(Clients(tap, facilitator, topology["region"], "203.0.113.10").client)
     builder = Builder(client, topology, Secrets("password"))

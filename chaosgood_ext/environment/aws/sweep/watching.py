@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 from chaosgood_ext.environment.aws.asking import Aws
 
@@ -65,31 +64,22 @@ def _account(aws: Aws) -> str:
 
 def budgets(aws: Aws) -> Iterator[str]:
     """Names of the budgets."""
-    # Budgets are the account's: of those of others no name begins like this.
-    for one in aws.every("budgets", "describe_budgets", "Budgets", AccountId=_account(aws)):
-        if one["BudgetName"].startswith(f"{aws.game}-"):
-            yield one["BudgetName"]
+    account = _account(aws)
+    for one in aws.every("budgets", "describe_budgets", "Budgets", AccountId=account):
+        name = one["BudgetName"]
+        arn = f"arn:aws:budgets::{account}:budget/{name}"
+        if name.startswith(f"{aws.game}-") and aws.is_ours(
+            aws["budgets"].list_tags_for_resource(ResourceARN=arn).get("ResourceTags")
+        ):
+            yield name
 
 
 def delete_budget(aws: Aws, name: str) -> None:
     """Delete a budget with its actions."""
-    account = _account(aws)
-    asked = {"AccountId": account, "BudgetName": name}
-    for one in _actions(aws, asked):
+    asked = {"AccountId": _account(aws), "BudgetName": name}
+    for one in aws.every("budgets", "describe_budget_actions_for_budget", "Actions", **asked):
         aws["budgets"].delete_budget_action(**asked, ActionId=one["ActionId"])
     aws["budgets"].delete_budget(**asked)
-
-
-def _actions(aws: Aws, asked: dict[str, str]) -> list[dict[str, Any]]:
-    from botocore.exceptions import ClientError
-
-    try:
-        return list(aws.every("budgets", "describe_budget_actions_for_budget", "Actions", **asked))
-    except ClientError as refusal:
-        # The twin's budgets have no actions.
-        if refusal.response["Error"]["Code"] == "NotImplemented":
-            return []
-        raise
 
 
 def log_groups(aws: Aws) -> Iterator[str]:
