@@ -170,6 +170,7 @@ module "guardrails" {
   alert_email        = var.alert_email
   budget_usd_per_day = var.budget_usd_per_day
   policies           = local.policies
+  lockout_policy_arn = module.access.lockout_policy_arn
   player_role_name   = local.topology.roles.player
 
   depends_on = [module.access]

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from chaosgood_ext.twin.cloud import ACCOUNT_ID
@@ -23,6 +24,10 @@ _BUDGET_USD_PER_DAY = 10
 _SUBSCRIBER = "facilitator@example.com"
 _MAIL = {"SubscriptionType": "EMAIL", "Address": _SUBSCRIBER}
 _TARGET = "arn:aws:scheduler:::aws-sdk:"
+_UNPROTECTED_BEFORE = timedelta(minutes=5)
+
+Step = tuple[str, str, dict[str, Any]]
+"""Of a schedule: name, call, parameters."""
 
 
 @dataclass(frozen=True)
@@ -149,12 +154,14 @@ class Guardrails:
         scheduler, group = self.client("scheduler"), f"{self._name}-lifetime"
         role = self.access.make_service_role("lifetime", "scheduler", "Deletes what costs")
         scheduler.create_schedule_group(Name=group, Tags=self._tags(group))
-        for name, call, said in self._steps():
+        end = datetime.fromisoformat(self.expires_at.removesuffix("Z"))
+        earlier = [(end - _UNPROTECTED_BEFORE, *step) for step in self._unprotected()]
+        for at, name, call, said in [*earlier, *((end, *step) for step in self._deleted())]:
             scheduler.create_schedule(
                 Name=name,
                 GroupName=group,
                 Description="Once, at the end of the environment's time",
-                ScheduleExpression=f"at({self.expires_at.removesuffix('Z')})",
+                ScheduleExpression=f"at({at.isoformat()})",
                 ScheduleExpressionTimezone="UTC",
                 ActionAfterCompletion="NONE",
                 State="ENABLED",
@@ -167,8 +174,24 @@ class Guardrails:
                 },
             )
 
-    def _steps(self) -> Iterator[tuple[str, str, dict[str, Any]]]:
-        """What happens at the end: name, call, parameters."""
+    def _unprotected(self) -> Iterator[Step]:
+        """What switches off whatever keeps a thing from being deleted."""
+        known = self.resources
+        database = {"DbInstanceIdentifier": known["db_instance_identifier"]}
+        off = {"DeletionProtection": False, "ApplyImmediately": True}
+        yield "unprotect-database", "rds:modifyDBInstance", database | off
+        for tier in self.topology["auto_scaling_groups"]:
+            group = known[f"{tier}_auto_scaling_group_name"]
+            none = {"AutoScalingGroupName": group, "DeletionProtection": "none"}
+            yield f"unprotect-{group}", "autoscaling:updateAutoScalingGroup", none
+        for index, tier in enumerate(self.topology["load_balancers"]):
+            attributes = [{"Key": "deletion_protection.enabled", "Value": "false"}]
+            balancer = {"LoadBalancerArn": known[f"{tier}_load_balancer_arn"], "Attributes": attributes}
+            call = "elasticloadbalancingv2:modifyLoadBalancerAttributes"
+            yield f"unprotect-load-balancer-{index}", call, balancer
+
+    def _deleted(self) -> Iterator[Step]:
+        """What ends all that costs."""
         known = self.resources
         service = {"Cluster": known["ecs_cluster_name"], "Service": known["ecs_service_name"], "DesiredCount": 0}
         yield "stop-service", "ecs:updateService", service
@@ -179,8 +202,8 @@ class Guardrails:
         yield "terminate-hosts", "ec2:terminateInstances", {"InstanceIds": hosts}
         for tier in self.topology["auto_scaling_groups"]:
             group = known[f"{tier}_auto_scaling_group_name"]
-            none = {"AutoScalingGroupName": group, "MinSize": 0, "MaxSize": 0, "DesiredCapacity": 0}
-            yield f"empty-{group}", "autoscaling:updateAutoScalingGroup", none
+            whole = {"AutoScalingGroupName": group, "ForceDelete": True}
+            yield f"delete-{group}", "autoscaling:deleteAutoScalingGroup", whole
         for index, tier in enumerate(self.topology["load_balancers"]):
             arn = known[f"{tier}_load_balancer_arn"]
             call = "elasticloadbalancingv2:deleteLoadBalancer"

@@ -13,11 +13,14 @@ import yaml
 
 from chaosgood_ext.game.inverses import KINDS
 
-from .conftest import CONFIGURATION, ROOT
+from .conftest import CONFIGURATION, ROOT, State
 
 AUDITORS = ROOT / ".venv/audit/bin"
 POLICIES = sorted((ROOT / "chaosgood_ext/stack/policies").glob("*.json"))
 TOPOLOGY = json.loads((ROOT / "chaosgood_ext/stack/topology.json").read_text())
+
+# https://docs.aws.amazon.com/ebs/latest/userguide/general-purpose.html
+IOPS_INCLUDED_IN_GP3, MIB_PER_S_INCLUDED_IN_GP3 = 3000, 125
 
 IAM_AT_MOST = {"iam:PassRole", "iam:AttachRolePolicy", "iam:DetachRolePolicy"}
 
@@ -46,6 +49,7 @@ ACCEPTED = {
                 "LaunchHosts",
                 "LaunchHostsHere",
                 "LaunchHostsFromTemplates",
+                "LaunchHostsOn",
                 "LaunchHostsWith",
             ),
         }.items()
@@ -183,8 +187,8 @@ BOUND_ELSEWHERE = {
     "NewGroups": "a new group has no name yet; it is made in the VPC",
     "TagWhatIsNew": "only in the call that makes the resource",
     "LaunchHosts": "where to is bound by LaunchHostsHere",
-    "LaunchHostsWith": "a volume is of its host",
-    "TaskScaling": "a scalable target's ARN names no service",
+    "LaunchHostsOn": "a volume is of its host, which LaunchHostsHere binds",
+    "LaunchHostsWith": "an image is public",
 }
 OURS = ("chaosgood", "task-definition/shop:", "${aws:userid}", "document/AWS-")
 
@@ -204,14 +208,53 @@ def test_people_stay_within_the_topology_in_cost() -> None:
         by_sid = {each["Sid"]: each for each in statements(ROOT / f"chaosgood_ext/stack/policies/{name}.json")}
         database = by_sid["DatabaseInBounds"]["Condition"]
         assert database["StringEqualsIfExists"]["rds:DatabaseClass"] == list(TOPOLOGY["db_instance_classes"])
-        size = by_sid["CapacityInBounds"]["Condition"]["NumericLessThanEqualsIfExists"]["autoscaling:MaxSize"]
+        assert database["NumericLessThanEqualsIfExists"] == {
+            "rds:StorageSize": "50",
+            "rds:Piops": str(IOPS_INCLUDED_IN_GP3),
+        }
+        group = by_sid["CapacityInBounds"]["Condition"]
+        size = group["NumericLessThanEqualsIfExists"]["autoscaling:MaxSize"]
         assert int(size) == max(group["max_size"] for group in TOPOLOGY["auto_scaling_groups"].values())
+        assert group["Null"] == {"autoscaling:InstanceTypes": "true", "autoscaling:LaunchConfigurationName": "true"}
+        assert group["BoolIfExists"] == {"autoscaling:LaunchTemplateVersionSpecified": "false"}
     launched = statements(ROOT / "chaosgood_ext/stack/policies/player.json")
     types = next(each for each in launched if each["Sid"] == "LaunchHosts")["Condition"]["StringEquals"][
         "ec2:InstanceType"
     ]
     used = {each["instance_type"] for key in ("auto_scaling_groups", "instances") for each in TOPOLOGY[key].values()}
     assert set(types) == used
+
+
+def test_what_iam_cannot_bound_is_nobodys_to_call() -> None:
+    """No condition key tells the instance type, the protection or the bounds that these calls set."""
+    beyond = {
+        "application-autoscaling:RegisterScalableTarget",
+        "autoscaling:StartInstanceRefresh",
+        "elasticloadbalancing:ModifyLoadBalancerAttributes",
+    }
+    for name in ("player", "injector"):
+        granted = statements(ROOT / f"chaosgood_ext/stack/policies/{name}.json")
+        assert beyond & {action for statement in granted for action in actions(statement)} == set(), name
+
+
+def test_a_launched_host_has_the_disks_of_the_templates_at_most(state: State) -> None:
+    launched = statements(ROOT / "chaosgood_ext/stack/policies/player.json")
+    bounds = next(each for each in launched if each["Sid"] == "LaunchHostsOn")["Condition"]
+    disks = [
+        mapping["ebs"][0]
+        for template in state.all("aws_launch_template").values()
+        for mapping in template["block_device_mappings"]
+    ]
+    assert bounds == {
+        "StringEqualsIfExists": {"ec2:VolumeType": "gp3"},
+        "NumericLessThanEqualsIfExists": {
+            "ec2:VolumeSize": str(max(disk["volume_size"] for disk in disks)),
+            "ec2:VolumeIops": str(IOPS_INCLUDED_IN_GP3),
+            "ec2:VolumeThroughput": str(MIB_PER_S_INCLUDED_IN_GP3),
+        },
+        "BoolIfExists": {"ec2:Encrypted": "true"},
+    }
+    assert {disk["volume_type"] for disk in disks} == {"gp3"}
 
 
 def test_player_may_do_every_fix() -> None:

@@ -343,9 +343,17 @@ def test_policies_are_of_this_account_and_this_vpc(state: State) -> None:
 
 def test_everything_that_costs_ends_at_its_time_to_live(state: State) -> None:
     schedules = state.all("aws_scheduler_schedule")
-    assert {each["schedule_expression"] for each in schedules.values()} == {"at(2026-11-22T18:30:00)"}
-    done = {(each["target"][0]["arn"].rpartition(":")[2], each["target"][0]["input"]) for each in schedules.values()}
-    ended = json.dumps(sorted(done))
+    calls: dict[str, list[tuple[str, str]]] = {}
+    for each in schedules.values():
+        (target,) = each["target"]
+        calls.setdefault(each["schedule_expression"], []).append((target["arn"].rpartition(":")[2], target["input"]))
+    assert set(calls) == {"at(2026-11-22T18:25:00)", "at(2026-11-22T18:30:00)"}
+    ended, unprotected = (json.dumps(calls[f"at(2026-11-22T18:{minute}:00)"]) for minute in (30, 25))
+    assert "ForceDelete" in ended
+    # What AWS can be told to protect is unprotected some minutes before.
+    for kind, key in {"aws_autoscaling_group": "name", "aws_lb": "arn", "aws_db_instance": "identifier"}.items():
+        for each in state.all(kind).values():
+            assert each[key] in unprotected, f"{kind} {each[key]} could be protected"
     for group in state.all("aws_autoscaling_group").values():
         assert group["name"] in ended
     for kind, key in {
@@ -391,6 +399,17 @@ def test_costs_are_heard_of_and_lock_the_player_out(state: State) -> None:
     alarm = state.one("aws_cloudwatch_metric_alarm")
     assert (alarm["namespace"], alarm["metric_name"]) == ("AWS/Billing", "EstimatedCharges")
     assert alarm["alarm_actions"] == [state.one("aws_sns_topic")["arn"]]
+    (said,) = json.loads(state.one("aws_sns_topic_policy")["policy"])["Statement"]
+    assert said["Principal"] == {"Service": "cloudwatch.amazonaws.com"}
+
+
+def test_a_player_who_is_locked_out_is_destroyed_all_the_same(state: State) -> None:
+    """IAM deletes neither role nor policy while one is attached to the other, and terraform did not attach them."""
+    people = [each for each in state.resources if each["address"].startswith("module.access.aws_iam_role.people[")]
+    assert len(people) == 2
+    for role in people:
+        assert role["values"]["force_detach_policies"]
+        assert "module.access.aws_iam_policy.lockout" in role["depends_on"], "the policy goes after the role"
 
 
 def test_logs_are_kept_for_days_only(state: State) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
+from datetime import datetime
 from typing import Any
 
 import pytest
@@ -237,14 +238,17 @@ class Planned:
             alarm["treat_missing_data"],
         )
         yield "billing alarm", (alarm["alarm_name"], *metric, alarm["period"], *rule)
-        for schedule in self._state.all("aws_scheduler_schedule").values():
+        schedules = self._state.all("aws_scheduler_schedule").values()
+        end = max(schedule["schedule_expression"] for schedule in schedules)
+        for schedule in schedules:
             (target,), (window,) = schedule["target"], schedule["flexible_time_window"]
             (retry,) = target["retry_policy"]
             patience = (retry["maximum_event_age_in_seconds"], retry["maximum_retry_attempts"])
             said = (schedule["schedule_expression_timezone"], schedule["action_after_completion"], window["mode"])
+            before = _time(end) - _time(schedule["schedule_expression"])
             yield (
                 f"at the end {schedule['name']}",
-                (target["arn"], sorted(json.loads(target["input"])), *patience, *said),
+                (target["arn"], sorted(json.loads(target["input"])), before, *patience, *said),
             )
 
     @staticmethod
@@ -533,16 +537,25 @@ class Built:
         rule = (alarm["ComparisonOperator"], alarm["Threshold"], alarm["EvaluationPeriods"], alarm["TreatMissingData"])
         yield "billing alarm", (alarm["AlarmName"], *metric, alarm["Period"], *rule)
         scheduler = self._client("scheduler")
-        for listed in scheduler.list_schedules()["Schedules"]:
-            schedule = scheduler.get_schedule(Name=listed["Name"], GroupName=listed["GroupName"])
+        schedules = [
+            scheduler.get_schedule(Name=listed["Name"], GroupName=listed["GroupName"])
+            for listed in scheduler.list_schedules()["Schedules"]
+        ]
+        end = max(schedule["ScheduleExpression"] for schedule in schedules)
+        for schedule in schedules:
             target, window = schedule["Target"], schedule["FlexibleTimeWindow"]
             retry = target["RetryPolicy"]
             patience = (retry["MaximumEventAgeInSeconds"], retry["MaximumRetryAttempts"])
             said = (schedule["ScheduleExpressionTimezone"], schedule["ActionAfterCompletion"], window["Mode"])
+            before = _time(end) - _time(schedule["ScheduleExpression"])
             yield (
                 f"at the end {schedule['Name']}",
-                (target["Arn"], sorted(json.loads(target["Input"])), *patience, *said),
+                (target["Arn"], sorted(json.loads(target["Input"])), before, *patience, *said),
             )
+
+
+def _time(expression: str) -> datetime:
+    return datetime.fromisoformat(expression.removeprefix("at(").removesuffix(")"))
 
 
 def _tags(resource: dict[str, Any]) -> dict[str, str]:

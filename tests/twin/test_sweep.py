@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import boto3
 import pytest
+from botocore.exceptions import ClientError
 
 from chaosgood_ext.environment.aws.asking import Aws
 from chaosgood_ext.environment.aws.sweep.kinds import KINDS
@@ -76,11 +77,26 @@ def make_the_rest(session: boto3.Session, resources: dict[str, str]) -> None:
     )
 
 
+def protect(session: boto3.Session, resources: dict[str, str]) -> None:
+    """What players can keep from being deleted, and the twin as AWS then refuses to delete."""
+    balancer, elb = resources["edge_load_balancer_arn"], session.client("elbv2")
+    elb.modify_load_balancer_attributes(
+        LoadBalancerArn=balancer, Attributes=[{"Key": "deletion_protection.enabled", "Value": "true"}]
+    )
+    with pytest.raises(ClientError, match="OperationNotPermitted"):
+        elb.delete_load_balancer(LoadBalancerArn=balancer)
+    host, ec2 = resources["monitoring_instance_id"], session.client("ec2")
+    ec2.modify_instance_attribute(InstanceId=host, DisableApiTermination={"Value": True})
+    with pytest.raises(ClientError, match="OperationNotPermitted"):
+        ec2.terminate_instances(InstanceIds=[host])
+
+
 def test_nothing_is_left_of_a_whole_environment_and_of_what_players_made(
     doomed: RunningTwin, session: boto3.Session
 ) -> None:
     resources, ec2, ecs = doomed.outputs["resources"], session.client("ec2"), session.client("ecs")
     make_the_rest(session, resources)
+    protect(session, resources)
     told: list[str] = []
     sweeper = Sweeper(Aws(session, "us-east-1", "chaosgood"), told.append)
 

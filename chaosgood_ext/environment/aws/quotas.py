@@ -38,8 +38,7 @@ VCPUS = Quota("ec2", "L-1216C47A", "vCPUs of On-Demand Standard instances", r"Vc
 VPCS = Quota("vpc", "L-F678F1CE", "VPCs", r"VpcLimitExceeded|InternetGatewayLimitExceeded")
 BALANCERS = Quota("elasticloadbalancing", "L-53DA6B97", "Application Load Balancers", r"TooManyLoadBalancers")
 DATABASES = Quota("rds", "L-7B6409FD", "DB instances", r"InstanceQuotaExceeded")
-ADDRESSES = Quota("ec2", "L-0263D0A3", "Elastic IP addresses", r"AddressLimitExceeded")
-ALL = (VCPUS, VPCS, BALANCERS, DATABASES, ADDRESSES)
+ALL = (VCPUS, VPCS, BALANCERS, DATABASES)
 
 
 @dataclass(frozen=True)

@@ -43,6 +43,12 @@ resource "aws_iam_policy" "boundary" {
 
 # -- people
 
+resource "aws_iam_policy" "lockout" {
+  name        = "${var.name}-lockout"
+  description = "Denies everything; the budget attaches it to the player's role"
+  policy      = var.policies.lockout
+}
+
 resource "aws_iam_role" "people" {
   for_each = var.roles
 
@@ -51,6 +57,11 @@ resource "aws_iam_role" "people" {
   assume_role_policy   = local.people_trust
   permissions_boundary = aws_iam_policy.boundary.arn
   max_session_duration = 3600
+
+  # The budget attaches the lockout behind terraform's back. A destroy takes it off with the role, and the policy goes after
+  # the role: IAM deletes neither while they are attached.
+  force_detach_policies = true
+  depends_on            = [aws_iam_policy.lockout]
 }
 
 resource "aws_iam_role_policy" "people" {

@@ -3,6 +3,11 @@ output "role_arns" {
   value       = { for key, role in aws_iam_role.people : key => role.arn }
 }
 
+output "lockout_policy_arn" {
+  description = "What denies the player everything."
+  value       = aws_iam_policy.lockout.arn
+}
+
 output "instance_profiles" {
   description = "Instance profile of each tier."
   value       = { for tier, profile in aws_iam_instance_profile.host : tier => profile.name }

@@ -12,7 +12,7 @@ resource "aws_sns_topic_policy" "this" {
     Statement = [{
       Sid       = "AwsTellsOfCosts"
       Effect    = "Allow"
-      Principal = { Service = ["budgets.amazonaws.com", "cloudwatch.amazonaws.com"] }
+      Principal = { Service = "cloudwatch.amazonaws.com" }
       Action    = "sns:Publish"
       Resource  = aws_sns_topic.this.arn
       Condition = { StringEquals = { "aws:SourceAccount" = var.account_id } }
@@ -46,12 +46,6 @@ resource "aws_budgets_budget" "this" {
 }
 
 # -- over the budget, the player is locked out
-
-resource "aws_iam_policy" "lockout" {
-  name        = "${var.name}-lockout"
-  description = "Denies everything; the budget attaches it to the player's role"
-  policy      = var.policies.lockout
-}
 
 resource "aws_iam_policy" "lock_out" {
   name        = "${var.name}-lock-out"
@@ -93,7 +87,7 @@ resource "aws_budgets_budget_action" "this" {
 
   definition {
     iam_action_definition {
-      policy_arn = aws_iam_policy.lockout.arn
+      policy_arn = var.lockout_policy_arn
       roles      = [var.player_role_name]
     }
   }

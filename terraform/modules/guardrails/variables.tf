@@ -23,6 +23,11 @@ variable "policies" {
   type        = map(string)
 }
 
+variable "lockout_policy_arn" {
+  description = "What the player's role gets when the budget is spent."
+  type        = string
+}
+
 variable "player_role_name" {
   description = "Role that is locked out."
   type        = string

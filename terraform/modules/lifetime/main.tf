@@ -1,9 +1,31 @@
-# At its time to live the environment scales itself to zero and deletes what costs, whether or not anybody remembers it:
-# one-shot schedules that call the AWS API, without a function in between. `terraform destroy` removes the rest.
+# At its time to live the environment deletes what costs, whether or not anybody remembers it: one-shot schedules that call
+# the AWS API, without a function in between. `terraform destroy` removes the rest. What could keep a thing from being
+# deleted is switched off some minutes before, because schedules of one time run in no order.
 # https://docs.aws.amazon.com/scheduler/latest/UserGuide/managing-targets-universal.html
 
 locals {
-  steps = merge(
+  unprotected = merge(
+    {
+      "unprotect-database" = {
+        api   = "rds:modifyDBInstance"
+        input = { DbInstanceIdentifier = var.db_instance_identifier, DeletionProtection = false, ApplyImmediately = true }
+      }
+    },
+    {
+      for name in var.auto_scaling_group_names : "unprotect-${name}" => {
+        api   = "autoscaling:updateAutoScalingGroup"
+        input = { AutoScalingGroupName = name, DeletionProtection = "none" }
+      }
+    },
+    {
+      for index, arn in var.load_balancer_arns : "unprotect-load-balancer-${index}" => {
+        api   = "elasticloadbalancingv2:modifyLoadBalancerAttributes"
+        input = { LoadBalancerArn = arn, Attributes = [{ Key = "deletion_protection.enabled", Value = "false" }] }
+      }
+    },
+  )
+
+  deleted = merge(
     {
       "stop-service" = {
         api   = "ecs:updateService"
@@ -19,9 +41,9 @@ locals {
       }
     },
     {
-      for name in var.auto_scaling_group_names : "empty-${name}" => {
-        api   = "autoscaling:updateAutoScalingGroup"
-        input = { AutoScalingGroupName = name, MinSize = 0, MaxSize = 0, DesiredCapacity = 0 }
+      for name in var.auto_scaling_group_names : "delete-${name}" => {
+        api   = "autoscaling:deleteAutoScalingGroup"
+        input = { AutoScalingGroupName = name, ForceDelete = true }
       }
     },
     {
@@ -30,6 +52,11 @@ locals {
         input = { LoadBalancerArn = arn }
       }
     },
+  )
+
+  steps = merge(
+    { for name, step in local.unprotected : name => merge(step, { at = timeadd(var.expires_at, "-5m") }) },
+    { for name, step in local.deleted : name => merge(step, { at = var.expires_at }) },
   )
 }
 
@@ -69,7 +96,7 @@ resource "aws_scheduler_schedule" "this" {
   name                         = each.key
   group_name                   = aws_scheduler_schedule_group.this.name
   description                  = "Once, at the end of the environment's time"
-  schedule_expression          = "at(${formatdate("YYYY-MM-DD'T'hh:mm:ss", var.expires_at)})"
+  schedule_expression          = "at(${formatdate("YYYY-MM-DD'T'hh:mm:ss", each.value.at)})"
   schedule_expression_timezone = "UTC"
   # A schedule that has run says that it has.
   action_after_completion = "NONE"

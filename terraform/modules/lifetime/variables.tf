@@ -19,7 +19,7 @@ variable "policy" {
 }
 
 variable "auto_scaling_group_names" {
-  description = "Groups to empty."
+  description = "Groups to delete with their hosts."
   type        = list(string)
 }
 

@@ -84,10 +84,31 @@ def groups(aws: Aws) -> Iterator[str]:
     yield from (one["AutoScalingGroupName"] for one in found)
 
 
+def delete_group(aws: Aws, name: str) -> None:
+    """Delete it with its hosts, whatever their state, and first its protection if somebody gave it one.
+
+    https://docs.aws.amazon.com/autoscaling/ec2/userguide/resource-deletion-protection.html
+    """
+    scaling = aws["autoscaling"]
+    for known in scaling.describe_auto_scaling_groups(AutoScalingGroupNames=[name])["AutoScalingGroups"]:
+        if known.get("DeletionProtection", "none") != "none":
+            scaling.update_auto_scaling_group(AutoScalingGroupName=name, DeletionProtection="none")
+    scaling.delete_auto_scaling_group(AutoScalingGroupName=name, ForceDelete=True)
+
+
 def instances(aws: Aws) -> Iterator[str]:
     """Ids of the instances that are not terminated or about to be."""
     for reservation in aws.ec2("describe_instances", "Reservations"):
         yield from (one["InstanceId"] for one in reservation["Instances"] if one["State"]["Name"] not in _DEAD)
+
+
+def terminate(aws: Aws, instance: str) -> None:
+    """Terminate a host, also one that was launched with protection from that: IAM has no condition for it."""
+    ec2 = aws["ec2"]
+    told = ec2.describe_instance_attribute(InstanceId=instance, Attribute="disableApiTermination")
+    if told["DisableApiTermination"]["Value"]:
+        ec2.modify_instance_attribute(InstanceId=instance, DisableApiTermination={"Value": False})
+    ec2.terminate_instances(InstanceIds=[instance])
 
 
 def templates(aws: Aws) -> Iterator[str]:

@@ -33,20 +33,20 @@ THINGS = (
     Kind(
         "auto scaling group",
         compute.groups,
-        lambda aws, name: aws["autoscaling"].delete_auto_scaling_group(AutoScalingGroupName=name, ForceDelete=True),
+        compute.delete_group,
         ("autoscaling:",),
     ),
     Kind(
         "instance",
         compute.instances,
-        lambda aws, one: aws["ec2"].terminate_instances(InstanceIds=[one]),
+        compute.terminate,
         ("ec2:instance/",),
     ),
     Kind("database", compute.databases, compute.delete_database, ("rds:db:",)),
     Kind(
         "load balancer",
         network.of_elb("describe_load_balancers", "LoadBalancers", "LoadBalancerArn"),
-        lambda aws, arn: aws["elbv2"].delete_load_balancer(LoadBalancerArn=arn),
+        network.delete_load_balancer,
         ("elasticloadbalancing:loadbalancer/", "elasticloadbalancing:listener"),
     ),
     Kind(

@@ -106,6 +106,10 @@ def _statement(said: Mapping[str, Any]) -> Statement:
 
 def _condition(operator: str, key: str, values: Sequence[Any]) -> Condition:
     name = operator.removesuffix("IfExists")
+    if operator == "Null":
+        # https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_condition_operators.html
+        absent = str(values[0]).lower() == "true"
+        return Condition(key.lower(), lambda _wanted, _value: not absent, ("",), absent)
     if name not in _OPERATORS:
         raise ValueError(f"the twin does not evaluate the condition operator {operator}")
     texts = tuple(str(value).lower() if isinstance(value, bool) else str(value) for value in values)

@@ -9,6 +9,7 @@ A resource that does not exist is not asked for: the service itself says so, as 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from chaosgood_ext.twin.cloud import ACCOUNT_ID
@@ -55,7 +56,6 @@ class Questions:
             "ecs:RegisterTaskDefinition": lambda asked: [
                 (self._arn("ecs", f"task-definition/{asked['family']}:*"), {})
             ],
-            **dict.fromkeys(_SCALING, self._scalable_target),
             **dict.fromkeys(_DATABASE, self._database),
             **dict.fromkeys(_PARAMETERS, self._parameter_group),
             **dict.fromkeys(_LOGS, self._log_groups),
@@ -156,13 +156,15 @@ class Questions:
         context = {
             "ec2:instancetype": str(known.get("InstanceType", "m1.small")),
             "ec2:metadatahttptokens": str((known.get("MetadataOptions") or {}).get("HttpTokens", "optional")),
+            "ec2:tenancy": str((known.get("Placement") or {}).get("Tenancy", "default")),
         }
         if template is not None:
             arn = self._arn("ec2", f"launch-template/{template.id}")
             context["ec2:launchtemplate"] = arn
             yield arn, {f"aws:resourcetag/{tag['key'].lower()}": tag["value"] for tag in template.get_tags()}
         yield self._arn("ec2", "instance/*"), context
-        yield self._arn("ec2", "volume/*"), {}
+        for context in _volumes(data.get("BlockDeviceMappings") or (), asked.get("BlockDeviceMappings") or ()):
+            yield self._arn("ec2", "volume/*"), context
         yield f"arn:aws:ec2:{self._region}::image/{known.get('ImageId', '*')}", {}
         subnets = list(self._subnet(str(known.get("SubnetId") or "")))
         # Without a subnet it would be the default VPC's.
@@ -202,7 +204,7 @@ class Questions:
 
     def _group_of_instances(self, asked: Asked) -> Iterator[Resource]:
         name, instance_id = asked.get("AutoScalingGroupName"), asked.get("InstanceId")
-        context = {"autoscaling:maxsize": str(asked["MaxSize"])} if asked.get("MaxSize") is not None else {}
+        context = _of_group(asked)
         for group in self._state.autoscaling.autoscaling_groups.values():
             ids = {state.instance.id for state in group.instance_states}
             if group.name == name or instance_id in ids:
@@ -221,13 +223,10 @@ class Questions:
         for kind, value in found:
             yield self._arn("ecs", f"{kind}/{cluster}/{str(value).rpartition('/')[2]}"), {}
 
-    def _scalable_target(self, asked: Asked) -> Iterator[Resource]:
-        context = {"application-autoscaling:service-namespace": str(asked.get("ServiceNamespace", ""))}
-        yield self._arn("application-autoscaling", "scalable-target/*"), context
-
     def _database(self, asked: Asked) -> Iterator[Resource]:
         keys = {
             "rds:databaseclass": "DBInstanceClass", "rds:storagesize": "AllocatedStorage", "rds:multiaz": "MultiAZ",
+            "rds:piops": "Iops",
         }  # fmt: skip
         context = {key: str(asked[name]).lower() for key, name in keys.items() if asked.get(name) is not None}
         for kind, name in (
@@ -256,6 +255,38 @@ class Questions:
         yield f"arn:aws:ssm:{self._region}:{owner}:document/{name}", {}
 
 
+def _volumes(*mappings: Iterable[Mapping[str, Any]]) -> Iterator[dict[str, str]]:
+    """The condition keys of each volume of a launch; the last mapping to say something of a device wins."""
+    disks: dict[str, dict[str, Any]] = {}
+    for one in chain(*mappings):
+        disks.setdefault(str(one.get("DeviceName")), {}).update(one.get("Ebs") or {})
+    keys = {
+        "ec2:volumesize": "VolumeSize", "ec2:volumetype": "VolumeType", "ec2:volumeiops": "Iops",
+        "ec2:volumethroughput": "Throughput", "ec2:encrypted": "Encrypted",
+    }  # fmt: skip
+    for disk in disks.values() or [{}]:
+        yield {key: str(disk[name]).lower() for key, name in keys.items() if disk.get(name) is not None}
+
+
+def _of_group(asked: Asked) -> dict[str, str]:
+    """The condition keys of a change to an auto scaling group, each of which is there only if the call says it.
+
+    https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonec2autoscaling.html
+    """
+    mixed = (asked.get("MixedInstancesPolicy") or {}).get("LaunchTemplate") or {}
+    template = asked.get("LaunchTemplate") or mixed.get("LaunchTemplateSpecification")
+    types = [one["InstanceType"] for one in mixed.get("Overrides") or () if one.get("InstanceType")]
+    context = {
+        "autoscaling:maxsize": asked.get("MaxSize"),
+        "autoscaling:launchconfigurationname": asked.get("LaunchConfigurationName"),
+        "autoscaling:instancetypes": ",".join(types) or None,
+        "autoscaling:launchtemplateversionspecified": None
+        if template is None
+        else str(template.get("Version", "$Default") not in ("$Default", "$Latest")).lower(),
+    }
+    return {key: str(value) for key, value in context.items() if value is not None}
+
+
 def _named(service: str, *actions: str) -> list[str]:
     return [f"{service}:{action}" for action in actions]
 
@@ -273,18 +304,17 @@ _ROUTES = _named(
 )
 _INSTANCES = _named("ec2", "RebootInstances", "StartInstances", "StopInstances", "TerminateInstances")
 _CAPACITY = _named(
-    "autoscaling", "AttachInstances", "AttachLoadBalancerTargetGroups", "CancelInstanceRefresh", "DetachInstances",
-    "EnterStandby", "ExitStandby", "ResumeProcesses", "SetDesiredCapacity", "SetInstanceHealth",
-    "StartInstanceRefresh", "SuspendProcesses", "TerminateInstanceInAutoScalingGroup", "UpdateAutoScalingGroup",
+    "autoscaling", "AttachInstances", "AttachLoadBalancerTargetGroups", "DetachInstances", "EnterStandby",
+    "ExitStandby", "ResumeProcesses", "SetDesiredCapacity", "SetInstanceHealth", "SuspendProcesses",
+    "TerminateInstanceInAutoScalingGroup", "UpdateAutoScalingGroup",
 )  # fmt: skip
 _BALANCING = _named(
-    "elasticloadbalancing", "DeregisterTargets", "ModifyListener", "ModifyLoadBalancerAttributes",
-    "ModifyTargetGroup", "ModifyTargetGroupAttributes", "RegisterTargets", "SetSecurityGroups", "SetSubnets",
+    "elasticloadbalancing", "DeregisterTargets", "ModifyListener", "ModifyTargetGroup", "ModifyTargetGroupAttributes",
+    "RegisterTargets", "SetSecurityGroups", "SetSubnets",
 )  # fmt: skip
 _TASKS = _named(
     "ecs", "DeregisterContainerInstance", "ExecuteCommand", "StopTask", "UpdateContainerInstancesState", "UpdateService"
 )
-_SCALING = _named("application-autoscaling", "PutScalingPolicy", "RegisterScalableTarget")
 _DATABASE = _named("rds", "ModifyDBInstance", "RebootDBInstance", "StartDBInstance", "StopDBInstance")
 _PARAMETERS = _named("rds", "ModifyDBParameterGroup", "ResetDBParameterGroup")
 _LOGS = _named("logs", "DescribeLogStreams", "FilterLogEvents", "GetLogEvents", "StartLiveTail", "StartQuery")

@@ -20,10 +20,6 @@ FAILURES = {
     "api error VpcLimitExceeded: The maximum number of VPCs has been reached.": ("of VPCs", "vpc/quotas/L-F678F1CE"),
     "creating EC2 Internet Gateway: api error InternetGatewayLimitExceeded: The maximum number of internet gateways "
     "has been reached.": ("of VPCs", "vpc/quotas/L-F678F1CE"),
-    "creating EC2 EIP: api error AddressLimitExceeded: The maximum number of addresses has been reached.": (
-        "Elastic IP",
-        "ec2/quotas/L-0263D0A3",
-    ),
     "creating ELBv2 application Load Balancer (chaosgood-edge): api error TooManyLoadBalancers: The maximum number of "
     "load balancers has been reached.": ("Load Balancers", "elasticloadbalancing/quotas/L-53DA6B97"),
     "creating RDS DB Instance (chaosgood): api error InstanceQuotaExceeded: Cannot create a DBInstance.": (

@@ -57,6 +57,10 @@ def test_silence_is_no_permission_and_one_denial_outweighs_all() -> None:
     ("operator", "wanted", "value", "met"),
     [
         ("StringEquals", ["a", "b"], "b", True),
+        ("Null", "false", "x", True),
+        ("Null", "true", "x", False),
+        ("Null", "true", None, True),
+        ("Null", "false", None, False),
         ("StringEquals", "a*", "ab", False),
         ("StringEquals", "a", None, False),
         ("StringEqualsIfExists", "a", None, True),

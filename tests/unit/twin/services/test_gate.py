@@ -70,6 +70,19 @@ def test_the_injector_breaks_and_the_player_repairs(
     )
 
 
+VOLUME = "ec2:RunInstances on resource: arn:aws:ec2:us-east-1:123456789012:volume/*"
+
+
+def launch(to: Callable[[str], Any], there: dict[str, str], **asked: Any) -> Any:
+    template, subnet = {"LaunchTemplateName": "chaosgood-web"}, there["web_subnet_ids"].split(",")[0]
+    return to("ec2").run_instances(LaunchTemplate=template, MinCount=1, MaxCount=1, SubnetId=subnet, **asked)
+
+
+def disk(**ebs: Any) -> Ask:
+    """Launch a host with the template's disk, but for that."""
+    return lambda to, there: launch(to, there, BlockDeviceMappings=[{"DeviceName": "/dev/xvda", "Ebs": ebs}])
+
+
 MAY: dict[str, Ask] = {
     "look": lambda to, _: to("ec2").describe_instances(),
     "say who it is": lambda to, _: to("sts").get_caller_identity(),
@@ -88,6 +101,12 @@ MAY: dict[str, Ask] = {
     ),
     "change a health check": lambda to, there: to("elbv2").modify_target_group(
         TargetGroupArn=there["app_target_group_arn"], HealthCheckPath="/"
+    ),
+    "launch a host": launch,
+    "launch a host with a disk that is no larger": disk(VolumeSize=30),
+    "name the template's last version": lambda to, there: to("autoscaling").update_auto_scaling_group(
+        AutoScalingGroupName=there["web_auto_scaling_group_name"],
+        LaunchTemplate={"LaunchTemplateName": "chaosgood-web", "Version": "$Latest"},
     ),
     "resume processes": lambda to, there: to("autoscaling").resume_processes(
         AutoScalingGroupName=there["web_auto_scaling_group_name"]
@@ -136,19 +155,74 @@ MAY_NOT: dict[str, tuple[str, str, Ask]] = {
             AutoScalingGroupName=there["web_auto_scaling_group_name"], MaxSize=40
         ),
     ),
+    "give a group other hosts": (
+        "AccessDenied", "autoScalingGroupName/chaosgood-web",
+        lambda to, there: to("autoscaling").update_auto_scaling_group(
+            AutoScalingGroupName=there["web_auto_scaling_group_name"],
+            MixedInstancesPolicy={
+                "LaunchTemplate": {
+                    "LaunchTemplateSpecification": {"LaunchTemplateName": "chaosgood-web"},
+                    "Overrides": [{"InstanceType": "m5.24xlarge"}],
+                }
+            },
+        ),
+    ),
+    "give a group a version of a template": (
+        "AccessDenied", "autoScalingGroupName/chaosgood-web",
+        lambda to, there: to("autoscaling").update_auto_scaling_group(
+            AutoScalingGroupName=there["web_auto_scaling_group_name"],
+            LaunchTemplate={"LaunchTemplateName": "chaosgood-web", "Version": "1"},
+        ),
+    ),
+    "give a group a launch configuration": (
+        "AccessDenied", "autoScalingGroupName/chaosgood-web",
+        lambda to, there: to("autoscaling").update_auto_scaling_group(
+            AutoScalingGroupName=there["web_auto_scaling_group_name"], LaunchConfigurationName="large"
+        ),
+    ),
+    "make a group anew of other hosts": (
+        "AccessDenied", "autoscaling:StartInstanceRefresh",
+        lambda to, there: to("autoscaling").start_instance_refresh(
+            AutoScalingGroupName=there["web_auto_scaling_group_name"]
+        ),
+    ),
+    "buy operations of the database's disk": (
+        "AccessDenied", "rds:ModifyDBInstance",
+        lambda to, _: to("rds").modify_db_instance(DBInstanceIdentifier="chaosgood", Iops=12000),
+    ),
+    "protect a load balancer": (
+        "AccessDenied", "elasticloadbalancing:ModifyLoadBalancerAttributes",
+        lambda to, there: to("elbv2").modify_load_balancer_attributes(
+            LoadBalancerArn=there["edge_load_balancer_arn"],
+            Attributes=[{"Key": "deletion_protection.enabled", "Value": "true"}],
+        ),
+    ),
+    "scale the service": (
+        "AccessDeniedException", "application-autoscaling:RegisterScalableTarget",
+        lambda to, _: to("application-autoscaling").register_scalable_target(
+            ServiceNamespace="ecs", ResourceId="service/other/shop", ScalableDimension="ecs:service:DesiredCount"
+        ),
+    ),
+    "launch a host on hardware of its own": (
+        "UnauthorizedOperation", "ec2:RunInstances on resource: arn:aws:ec2:us-east-1:123456789012:instance/*",
+        lambda to, there: launch(to, there, Placement={"Tenancy": "dedicated"}),
+    ),
+    "launch a host with a large disk": ("UnauthorizedOperation", VOLUME, disk(VolumeSize=500)),
+    "launch a host with a fast disk": ("UnauthorizedOperation", VOLUME, disk(VolumeType="io2")),
+    "launch a host with many operations": ("UnauthorizedOperation", VOLUME, disk(Iops=16000)),
+    "launch a host with much throughput": ("UnauthorizedOperation", VOLUME, disk(Throughput=1000)),
+    "launch a host with a disk in the clear": ("UnauthorizedOperation", VOLUME, disk(Encrypted=False)),
+    "launch a host with a second disk": (
+        "UnauthorizedOperation", VOLUME,
+        lambda to, there: launch(to, there, BlockDeviceMappings=[{"DeviceName": "/dev/b", "Ebs": {"VolumeSize": 500}}]),
+    ),
     "launch a large host": (
         "UnauthorizedOperation", "ec2:RunInstances on resource: arn:aws:ec2:us-east-1:123456789012:instance/*",
-        lambda to, there: to("ec2").run_instances(
-            LaunchTemplate={"LaunchTemplateName": "chaosgood-web"}, InstanceType="m5.24xlarge", MinCount=1, MaxCount=1,
-            SubnetId=there["web_subnet_ids"].split(",")[0],
-        ),
+        lambda to, there: launch(to, there, InstanceType="m5.24xlarge"),
     ),
     "launch a host that answers IMDSv1": (
         "UnauthorizedOperation", "ec2:RunInstances on resource: arn:aws:ec2:us-east-1:123456789012:instance/*",
-        lambda to, there: to("ec2").run_instances(
-            LaunchTemplate={"LaunchTemplateName": "chaosgood-web"}, MinCount=1, MaxCount=1,
-            SubnetId=there["web_subnet_ids"].split(",")[0], MetadataOptions={"HttpTokens": "optional"},
-        ),
+        lambda to, there: launch(to, there, MetadataOptions={"HttpTokens": "optional"}),
     ),
     "tag a host into the game": (
         "UnauthorizedOperation", "ec2:CreateTags",
