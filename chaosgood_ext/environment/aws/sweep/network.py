@@ -22,14 +22,14 @@ def of_elb(operation: str, key: str, arn: str) -> Callable[[Aws], Iterator[str]]
     return find
 
 
-# -- names
-
-
 def delete_load_balancer(aws: Aws, arn: str) -> None:
     """Delete a load balancer, also one that is protected from that."""
     unprotected = {"Key": "deletion_protection.enabled", "Value": "false"}
     aws["elbv2"].modify_load_balancer_attributes(LoadBalancerArn=arn, Attributes=[unprotected])
     aws["elbv2"].delete_load_balancer(LoadBalancerArn=arn)
+
+
+# -- names
 
 
 def of_cloud_map(operation: str, key: str) -> Callable[[Aws], Iterator[str]]:
