@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from chaosgood_ext.governance.asking import Aws, Seen
@@ -79,6 +79,10 @@ def _silence(aws: Aws, alarm: Mapping[str, Any]) -> tuple[str, str]:
     return "tells topics that nobody is subscribed to", f"{subscribe}, and confirm by the link in the e-mail"
 
 
+_BEGINS_BEFORE = timedelta(minutes=5)
+"""How long before the end of its time an environment begins to end: what is protected no longer is."""
+
+
 def teardown(aws: Aws, group: str, expires_at: str, now: datetime) -> Iterator[Seen]:
     """Every schedule of the group is on, runs once, ahead of now and no later than the environment expires."""
     limit = _moment(expires_at) if expires_at else None
@@ -95,7 +99,8 @@ def _not_in_time(schedule: Mapping[str, Any], limit: datetime | None, now: datet
     if match is None:
         return f"does not run once: {schedule['ScheduleExpression']}"
     when = datetime.fromisoformat(match[1]).replace(tzinfo=UTC)
-    if when <= now:
+    begun = limit is not None and now < limit and limit - when <= _BEGINS_BEFORE
+    if when <= now and not begun:
         return f"was due at {when:%Y-%m-%dT%H:%M:%SZ}, and the environment is still there"
     return f"runs at {when:%Y-%m-%dT%H:%M:%SZ}, later than the tag expires-at" if limit and when > limit else ""
 

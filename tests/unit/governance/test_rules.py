@@ -460,3 +460,20 @@ def test_another_environment_whose_name_begins_alike_is_not_looked_at(governed: 
     iam.delete_role(RoleName="chaosgood2-web")
     assert "role chaosgood-web" in found
     assert [name for name in found if "chaosgood2" in name] == []
+
+
+@pytest.mark.parametrize(
+    ("at", "now", "fault"),
+    [
+        ("16:00:00", "15:58", ""),
+        ("15:55:00", "15:58", ""),
+        ("15:55:00", "16:01", "was due"),
+        ("15:00:00", "15:58", "was due"),
+        ("16:30:00", "15:58", "later than the tag"),
+    ],
+)
+def test_what_ends_an_environment_may_begin_shortly_before(at: str, now: str, fault: str) -> None:
+    schedule = {"ScheduleExpression": f"at(2026-11-22T{at})", "State": "ENABLED"}
+    end, moment = (datetime.fromisoformat(f"2026-11-22T{one}:00+00:00") for one in ("16:00", now))
+    said = costs._not_in_time(schedule, end, moment)
+    assert (fault in said) if fault else said == ""
