@@ -38,10 +38,11 @@ def cost(as_json: bool) -> None:
     from chaosgood_ext.cli.common import reported, table
 
     with reported():
+        from chaosgood_ext.environment import built
         from chaosgood_ext.environment.aws.cost import bill, prices
 
         known = prices()
-        items = bill(_topology(), known)
+        items = bill(built.topology(), known)
         total = sum(item.cost_an_hour for item in items)
         if as_json:
             rows = [
@@ -187,17 +188,10 @@ def _is_on_aws(place: Place) -> bool:
     return place.environment.startswith("aws ")
 
 
-def _topology() -> dict[str, object]:
-    import json
-    from importlib.resources import files
-
-    loaded: dict[str, object] = json.loads(files("chaosgood_ext.stack").joinpath("topology.json").read_text())
-    return loaded
-
-
 def _site(*, to_destroy: bool = False) -> Site:
     import sys
 
+    from chaosgood_ext.environment import built
     from chaosgood_ext.environment.aws import account, building, settings
     from chaosgood_ext.environment.aws.terraform import Terraform
 
@@ -206,7 +200,7 @@ def _site(*, to_destroy: bool = False) -> Site:
 
     decided = settings.to_destroy() if to_destroy else settings.load()
     terraform = Terraform(settings.TERRAFORM, tell)
-    return building.Site(decided, _topology(), account.session(), terraform, _outputs(), tell)
+    return building.Site(decided, built.topology(), account.session(), terraform, _outputs(), tell)
 
 
 def _outputs() -> Path:
