@@ -35,7 +35,8 @@ def cost(as_json: bool) -> None:
     """Print what an environment costs an hour, item by item, with the source of each price."""
     import json
 
-    from chaosgood_ext.cli.common import reported, table
+    from chaosgood_ext.cli.common import reported
+    from chaosgood_ext.report.table import table
 
     with reported():
         from chaosgood_ext.environment import built
@@ -84,7 +85,8 @@ def up(hours: float | None, yes: bool) -> None:
     """
     import sys
 
-    from chaosgood_ext.cli.common import reported, table
+    from chaosgood_ext.cli.common import reported
+    from chaosgood_ext.report.table import table
 
     with reported():
         from chaosgood_ext.environment.aws import building
@@ -210,8 +212,8 @@ def _outputs() -> Path:
 
 
 def _told(planned: Planned) -> str:
-    from chaosgood_ext.cli.common import table
     from chaosgood_ext.environment.aws.plans import put_back, summary
+    from chaosgood_ext.report.table import table
 
     head = "\n".join([*planned.remarks, f"Account {planned.account_id}, until {planned.until}"])
     back = [*put_back(planned.changes), *planned.foreign]

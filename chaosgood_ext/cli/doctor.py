@@ -23,7 +23,8 @@ def doctor(for_aws: bool, as_json: bool) -> None:
     import sys
     from dataclasses import asdict
 
-    from chaosgood_ext.cli.common import reported, table
+    from chaosgood_ext.cli.common import reported
+    from chaosgood_ext.report.table import table
     from chaosgood_ext.twin import machine
 
     with reported():
