@@ -16,7 +16,7 @@ from typing import Any
 
 import psutil
 
-from chaosgood_ext.cli.common import table
+from chaosgood_ext.report.table import table
 
 Progress = Callable[[str], None]
 

@@ -23,13 +23,13 @@ import click
 import psutil
 
 from benchmarks.figures import PAGE, RESULTS, Figure, Progress, keep, publish
-from chaosgood_ext.cli.common import table
 from chaosgood_ext.game.phases import Phase
 from chaosgood_ext.game.resetting import look
 from chaosgood_ext.game.undo import read
 from chaosgood_ext.record import log
 from chaosgood_ext.record.event import Kind
 from chaosgood_ext.record.folder import GameFolder
+from chaosgood_ext.report.table import table
 from chaosgood_ext.twin import launcher
 from chaosgood_ext.twin.launcher import RunningTwin
 

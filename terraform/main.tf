@@ -112,6 +112,7 @@ module "app" {
   execution_role_arn = module.access.execution_role_arn
   task_role_arn      = module.access.task_role_arn
   password_arn       = module.database.password_arn
+  database_names     = module.names.database_names
   key_name           = module.access.key_name
   tags               = local.tags
 }

@@ -35,13 +35,15 @@ def cost(as_json: bool) -> None:
     """Print what an environment costs an hour, item by item, with the source of each price."""
     import json
 
-    from chaosgood_ext.cli.common import reported, table
+    from chaosgood_ext.cli.common import reported
+    from chaosgood_ext.report.table import table
 
     with reported():
+        from chaosgood_ext.environment import built
         from chaosgood_ext.environment.aws.cost import bill, prices
 
         known = prices()
-        items = bill(_topology(), known)
+        items = bill(built.topology(), known)
         total = sum(item.cost_an_hour for item in items)
         if as_json:
             rows = [
@@ -83,7 +85,8 @@ def up(hours: float | None, yes: bool) -> None:
     """
     import sys
 
-    from chaosgood_ext.cli.common import reported, table
+    from chaosgood_ext.cli.common import reported
+    from chaosgood_ext.report.table import table
 
     with reported():
         from chaosgood_ext.environment.aws import building
@@ -187,17 +190,10 @@ def _is_on_aws(place: Place) -> bool:
     return place.environment.startswith("aws ")
 
 
-def _topology() -> dict[str, object]:
-    import json
-    from importlib.resources import files
-
-    loaded: dict[str, object] = json.loads(files("chaosgood_ext.stack").joinpath("topology.json").read_text())
-    return loaded
-
-
 def _site(*, to_destroy: bool = False) -> Site:
     import sys
 
+    from chaosgood_ext.environment import built
     from chaosgood_ext.environment.aws import account, building, settings
     from chaosgood_ext.environment.aws.terraform import Terraform
 
@@ -206,7 +202,7 @@ def _site(*, to_destroy: bool = False) -> Site:
 
     decided = settings.to_destroy() if to_destroy else settings.load()
     terraform = Terraform(settings.TERRAFORM, tell)
-    return building.Site(decided, _topology(), account.session(), terraform, _outputs(), tell)
+    return building.Site(decided, built.topology(), account.session(), terraform, _outputs(), tell)
 
 
 def _outputs() -> Path:
@@ -216,8 +212,8 @@ def _outputs() -> Path:
 
 
 def _told(planned: Planned) -> str:
-    from chaosgood_ext.cli.common import table
     from chaosgood_ext.environment.aws.plans import put_back, summary
+    from chaosgood_ext.report.table import table
 
     head = "\n".join([*planned.remarks, f"Account {planned.account_id}, until {planned.until}"])
     back = [*put_back(planned.changes), *planned.foreign]

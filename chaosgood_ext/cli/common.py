@@ -1,4 +1,4 @@
-"""What every command shares: how errors end it, and how tables look."""
+"""What every command shares: how errors end it, who types, and where."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import signal
 import sys
 import tempfile
 import traceback
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -60,15 +60,6 @@ def twin_of_the_game() -> str | None:
     except ChaosGoodError:
         return None
     return name if kind == "twin" and name else None
-
-
-def table(headers: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Lay out `rows` under `headers`, each column as wide as its widest cell."""
-    lines = [headers, *rows]
-    widths = [max(len(line[column]) for line in lines) for column in range(len(headers))]
-    return "\n".join(
-        "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines
-    )
 
 
 def running_outputs(twin: str | None) -> Outputs:

@@ -44,7 +44,7 @@ def _print(outputs: Outputs, as_json: bool) -> None:
     import json
     import sys
 
-    from chaosgood_ext.cli.common import table
+    from chaosgood_ext.report.table import table
 
     if as_json:
         print(json.dumps({name: url.url for name, url in outputs.urls.items()}, indent=2))

@@ -23,7 +23,8 @@ def doctor(for_aws: bool, as_json: bool) -> None:
     import sys
     from dataclasses import asdict
 
-    from chaosgood_ext.cli.common import reported, table
+    from chaosgood_ext.cli.common import reported
+    from chaosgood_ext.report.table import table
     from chaosgood_ext.twin import machine
 
     with reported():
@@ -48,10 +49,7 @@ def doctor(for_aws: bool, as_json: bool) -> None:
 
 
 def _on_aws() -> list[Finding]:
-    import json
-    from importlib.resources import files
-
+    from chaosgood_ext.environment import built
     from chaosgood_ext.environment.aws import account, needs
 
-    topology = json.loads(files("chaosgood_ext.stack").joinpath("topology.json").read_text())
-    return needs.examine(account.session(), topology)
+    return needs.examine(account.session(), built.topology())

@@ -51,9 +51,9 @@ def report(game: str | None, as_json: bool) -> None:
 def _print_compliance(journal: Path, as_json: bool) -> None:
     import json
 
-    from chaosgood_ext.cli.common import table
     from chaosgood_ext.errors import BadInput
     from chaosgood_ext.report import compliance
+    from chaosgood_ext.report.table import table
 
     rulings = compliance.read(journal)
     if not rulings:

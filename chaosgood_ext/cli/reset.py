@@ -20,7 +20,7 @@ def reset(name: str | None, yes: bool, dry_run: bool, as_json: bool) -> None:
 
     First it shows what differs: security groups and their rules, routes, network ACLs, sizes, targets, the database,
     programs, files of hosts, alert rules. Then it builds the twin anew, under its name; its ports outside change, and
-    what is in its database is new. On aws, `terraform apply` does this.
+    what is in its database is new. On aws, `make aws-plan` and `make aws-up` do this.
 
     Ends with 0 when it is as it was built, or for --dry-run when it was shown; 2 when it may not be done.
     """

@@ -54,7 +54,8 @@ def status(name: str | None, as_json: bool) -> None:
     import os
     import sys
 
-    from chaosgood_ext.cli.common import reported, table
+    from chaosgood_ext.cli.common import reported
+    from chaosgood_ext.report.table import table
     from chaosgood_ext.twin import launcher
 
     with reported():

@@ -14,6 +14,7 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import urlencode
 
+from chaosgood_ext.environment.aws.account import BY_CONSOLE
 from chaosgood_ext.environment.outputs import Credentials, Outputs
 from chaosgood_ext.errors import BadInput, EnvironmentUnavailable
 
@@ -71,7 +72,7 @@ def sign_in(outputs: Outputs, name: str, minutes: int | None = None) -> Player:
     """
     from boto3.session import Session
     from botocore.config import Config
-    from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
+    from botocore.exceptions import BotoCoreError, ClientError, MissingDependencyException, NoCredentialsError
 
     if not _NAME.fullmatch(name):
         raise BadInput(f"{name!r} cannot name a session.", "Use 2 to 64 letters, digits or any of _+=,.@-")
@@ -102,6 +103,8 @@ def sign_in(outputs: Outputs, name: str, minutes: int | None = None) -> Player:
         )["Credentials"]
     except NoCredentialsError as cause:
         raise EnvironmentUnavailable("There are no AWS credentials here.", _LOG_IN) from cause
+    except MissingDependencyException as cause:
+        raise EnvironmentUnavailable("The credentials of `aws login` cannot be used directly.", BY_CONSOLE) from cause
     except ClientError as cause:
         error = cause.response["Error"]
         raise EnvironmentUnavailable(
@@ -113,7 +116,7 @@ def sign_in(outputs: Outputs, name: str, minutes: int | None = None) -> Player:
     return Player(outputs, name, credentials, given["Expiration"])
 
 
-_LOG_IN = "Log in as the facilitator: `aws login`, or `aws sso login --profile NAME` and AWS_PROFILE=NAME."
+_LOG_IN = "Log in as the facilitator: `aws sso login --profile NAME`, with AWS_PROFILE=NAME."
 
 
 def _remedy(code: str) -> str:

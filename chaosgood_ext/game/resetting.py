@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from chaosgood_ext.environment import built, found, inside, planned
 from chaosgood_ext.environment.built import Difference
@@ -34,8 +33,8 @@ class Reset:
 def look(name: str | None = None) -> Reset:
     """Compare the twin `name`, or the only one, with what was built.
 
-    Raises :class:`BadInput` while a game is being played on it, and for a twin that lives for its game only;
-    :class:`EnvironmentUnavailable` when there is none, and on aws, where terraform resets.
+    Raises :class:`BadInput` while a game is being played on it, for a twin that lives for its game only, and on aws;
+    :class:`EnvironmentUnavailable` when there is none.
     """
     twin = _find(name or os.environ.get("CHAOSGOOD_TWIN") or None)
     if twin.private:
@@ -62,11 +61,9 @@ def rebuild(reset: Reset, on_progress: Callable[[str], None]) -> RunningTwin:
 
 def _find(name: str | None) -> RunningTwin:
     if os.environ.get("CHAOSGOOD_ENVIRONMENT") == "aws":
-        outputs = os.environ.get("CHAOSGOOD_OUTPUTS")
-        where = f" ({Path(outputs).name})" if outputs else ""
-        raise EnvironmentUnavailable(
-            f"On aws{where} terraform resets: it knows what was built.",
-            "Run `terraform plan` in terraform/ to see what differs, and `terraform apply` to put it back.",
+        raise BadInput(
+            "Only a twin is reset by this, and CHAOSGOOD_ENVIRONMENT is aws.",
+            "There, `make aws-plan` shows what differs and `make aws-up` puts it back. For a twin, unset the variable.",
         )
     return launcher.find(name)
 

@@ -22,6 +22,7 @@ from chaosgood_ext.errors import ChaosGoodError
 from chaosgood_ext.game.settings import fill
 from chaosgood_ext.record.folder import GameFolder, create
 from chaosgood_ext.report import compliance
+from chaosgood_ext.report.table import table
 
 logger = logging.getLogger("chaostoolkit")
 
@@ -81,7 +82,7 @@ def after_experiment_control(context: Mapping[str, Any], state: dict[str, Any] |
     if _run.environment is None or state is None:
         return
     rulings = compliance.of(state)
-    click.echo("\n" + _table(rulings))
+    click.echo("\n" + table(compliance.HEADERS, compliance.rows(rulings)))
     click.echo("\n" + compliance.headline(rulings))
     for line in compliance.details(rulings):
         click.echo(f"  {line}")
@@ -118,14 +119,6 @@ def _find(kind: str) -> find.Environment:
         standing.must_be_of_its_account(outputs)
         return find.Environment(outputs)
     return find.find(kind, lambda text: logger.info(f"twin: {text} …"))
-
-
-def _table(rulings: list[compliance.Ruling]) -> str:
-    lines = [compliance.HEADERS, *compliance.rows(rulings)]
-    widths = [max(len(line[column]) for line in lines) for column in range(len(compliance.HEADERS))]
-    return "\n".join(
-        "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines
-    )
 
 
 def _direct(value: str | None) -> str:

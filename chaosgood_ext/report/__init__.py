@@ -1,1 +1,1 @@
-"""The post-mortem, made from the record, the journal and the samples of a game."""
+"""What is told of a game or a look: the post-mortem, rulings, and how tables are laid out."""

@@ -494,6 +494,48 @@ def test_a_changed_file_makes_the_hosts_anew_that_have_it(
     assert {tier for tier in before if before[tier] != after[tier]} == tiers
 
 
+@pytest.mark.parametrize(
+    ("web", "app"),
+    [
+        (
+            ("modules/web/main.tf", "volume_size = 8", "volume_size = 9"),
+            ("modules/app/main.tf", "limit = 1", "limit = 2"),
+        ),
+        (
+            (
+                "main.tf",
+                "= local.topology.auto_scaling_groups.web\n",
+                '= merge(local.topology.auto_scaling_groups.web, { security_groups = ["app"] })\n',
+            ),
+            ("main.tf", "instance_profiles.app", "instance_profiles.web"),
+        ),
+    ],
+)
+def test_another_disk_metadata_group_or_profile_makes_the_hosts_anew(
+    web: tuple[str, str, str], app: tuple[str, str, str], state: State, make_terraform: Callable[[], Terraform]
+) -> None:
+    fresh = make_terraform()
+    for file, old, new in (web, app):
+        path = fresh.folder / file
+        assert path.read_text().count(old) == 1
+        path.write_text(path.read_text().replace(old, new))
+    before, after = made_of(state), made_of(applied(run_tests(fresh)))
+    assert {tier for tier in before if before[tier] != after[tier]} == {"web", "app"}
+
+
+def test_the_shop_starts_when_its_database_has_its_name(terraform: Terraform) -> None:
+    """Who is told that there is no such name believes that for minutes."""
+    waits: dict[str, set[str]] = {}
+    for one, other in re.findall(r'"([^"]+)" -> "([^"]+)"', terraform.must("graph")):
+        waits.setdefault(one, set()).add(other)
+    reached, left = set[str](), ["module.app.aws_ecs_service.this"]
+    while left:
+        new = waits.get(left.pop(), set()) - reached
+        reached |= new
+        left += new
+    assert "module.names.aws_route53_record.db_instance" in reached
+
+
 def made_of(state: State) -> dict[str, str]:
     """What of each tier makes terraform replace its hosts when it is another: template's name, or user data."""
     templates = {each["tags"]["tier"]: each["name"] for each in state.all("aws_launch_template").values()}

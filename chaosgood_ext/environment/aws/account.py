@@ -18,7 +18,16 @@ BILLING = (
     "As the root user, activate IAM access to billing: "
     "https://docs.aws.amazon.com/awsaccountbilling/latest/aboutv2/control-access-billing.html"
 )
-LOG_IN = "Log in: `aws login`, or `aws sso login --profile NAME` and AWS_PROFILE=NAME."
+LOG_IN = "Log in: `aws sso login --profile NAME`, with AWS_PROFILE=NAME."
+BY_CONSOLE = (
+    "Let another profile ask for them, and name that one in AWS_PROFILE: aws configure set credential_process "
+    '"$(command -v aws) configure export-credentials --profile NAME --format process" --profile games '
+    "(with version 2 of the AWS CLI)."
+)
+"""What to do with credentials of `aws login`, which botocore without its C library does not take by itself.
+
+Nor does every version of terraform's provider: https://github.com/hashicorp/terraform-provider-aws/issues/45316.
+"""
 
 
 @dataclass(frozen=True)
@@ -40,6 +49,7 @@ def answering(what: str) -> Iterator[None]:
         ClientError,
         CredentialRetrievalError,
         LoginError,
+        MissingDependencyException,
         NoCredentialsError,
         PartialCredentialsError,
         ProfileNotFound,
@@ -55,6 +65,8 @@ def answering(what: str) -> Iterator[None]:
         raise BadInput(f"{cause}.", "Set AWS_PROFILE to one that `aws configure list-profiles` prints.") from cause
     except (SSOError, LoginError, TokenRetrievalError) as cause:
         raise EnvironmentUnavailable(f"The sign-in to AWS has ended or was never made: {cause}", LOG_IN) from cause
+    except MissingDependencyException as cause:
+        raise EnvironmentUnavailable("The credentials of `aws login` cannot be used directly.", BY_CONSOLE) from cause
     except CredentialRetrievalError as cause:
         raise EnvironmentUnavailable(f"There are no AWS credentials here: {cause}", LOG_IN) from cause
     except ClientError as cause:

@@ -93,6 +93,13 @@ _REASONS: tuple[tuple[str, str, str], ...] = (
         "Repeat the command in some minutes.",
     ),
     (
+        r"not supported in your requested Availability Zone",
+        "AWS has such instances in this region, but not in that zone of the account",
+        "Name two zones that have them under availability_zones in chaosgood_ext/stack/topology.json; `make aws-down`, "
+        "then build again. To see which: aws ec2 describe-instance-type-offerings --location-type availability-zone "
+        f"--region {_REGION}.",
+    ),
+    (
         r"explicit deny in a service control policy|explicit deny in a resource control policy",
         f"a policy of the account's organization forbids that, maybe in the region {_REGION} at all",
         "Ask whoever runs the organization to allow it, or use an account that is not under that policy.",

@@ -9,8 +9,15 @@ locals {
   name      = "${var.name}-app"
   container = var.ecs.task_definition.container
 
+  metadata = { http_endpoint = "enabled", http_tokens = "required", http_put_response_hop_limit = 1 }
+  # As large as the AMI's own.
+  disk = { volume_size = 30, volume_type = "gp3", encrypted = true }
+
   # Hosts are made anew when this changes, and not when their tags or the newest image do.
-  made_of = sha256(jsonencode([module.host.user_data, var.group.instance_type, var.key_name]))
+  made_of = sha256(jsonencode([
+    module.host.user_data, var.group.instance_type, var.group.security_groups, var.key_name, var.instance_profile,
+    local.metadata, local.disk,
+  ]))
 }
 
 module "host" {
@@ -51,19 +58,18 @@ resource "aws_launch_template" "this" {
   }
 
   metadata_options {
-    http_endpoint               = "enabled"
-    http_tokens                 = "required"
-    http_put_response_hop_limit = 1
+    http_endpoint               = local.metadata.http_endpoint
+    http_tokens                 = local.metadata.http_tokens
+    http_put_response_hop_limit = local.metadata.http_put_response_hop_limit
   }
 
   block_device_mappings {
     device_name = "/dev/xvda"
 
     ebs {
-      # As large as the AMI's own.
-      volume_size           = 30
-      volume_type           = "gp3"
-      encrypted             = true
+      volume_size           = local.disk.volume_size
+      volume_type           = local.disk.volume_type
+      encrypted             = local.disk.encrypted
       delete_on_termination = true
     }
   }
@@ -248,7 +254,10 @@ resource "aws_ecs_service" "this" {
 
   tags = { tier = "app" }
 
-  depends_on = [aws_autoscaling_group.this]
+  # A task that asks for a name before it is there may be told for minutes that there is none: Route 53 has resolvers keep
+  # that as long as the zone's SOA record says.
+  # https://docs.aws.amazon.com/Route53/latest/DeveloperGuide/SOA-NSrecords.html
+  depends_on = [aws_autoscaling_group.this, var.database_names]
 }
 
 resource "aws_appautoscaling_target" "this" {

@@ -115,3 +115,8 @@ variable "password_arn" {
   description = "Secret with the database's password."
   type        = string
 }
+
+variable "database_names" {
+  description = "Names of the database in the private zone, which are there before the service is."
+  type        = list(string)
+}

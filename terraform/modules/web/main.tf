@@ -3,8 +3,14 @@
 locals {
   name = "${var.name}-web"
 
+  metadata = { http_endpoint = "enabled", http_tokens = "required", http_put_response_hop_limit = 1 }
+  disk     = { volume_size = 8, volume_type = "gp3", encrypted = true }
+
   # Hosts are made anew when this changes, and not when their tags or the newest image do.
-  made_of = sha256(jsonencode([module.host.user_data, var.group.instance_type, var.key_name]))
+  made_of = sha256(jsonencode([
+    module.host.user_data, var.group.instance_type, var.group.security_groups, var.key_name, var.instance_profile,
+    local.metadata, local.disk,
+  ]))
 }
 
 module "host" {
@@ -37,18 +43,18 @@ resource "aws_launch_template" "this" {
   }
 
   metadata_options {
-    http_endpoint               = "enabled"
-    http_tokens                 = "required"
-    http_put_response_hop_limit = 1
+    http_endpoint               = local.metadata.http_endpoint
+    http_tokens                 = local.metadata.http_tokens
+    http_put_response_hop_limit = local.metadata.http_put_response_hop_limit
   }
 
   block_device_mappings {
     device_name = "/dev/xvda"
 
     ebs {
-      volume_size           = 8
-      volume_type           = "gp3"
-      encrypted             = true
+      volume_size           = local.disk.volume_size
+      volume_type           = local.disk.volume_type
+      encrypted             = local.disk.encrypted
       delete_on_termination = true
     }
   }

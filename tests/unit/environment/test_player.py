@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import configparser
 import json
+import os
 import subprocess
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -98,6 +100,18 @@ def test_without_credentials_it_says_how_to_log_in(monkeypatch: pytest.MonkeyPat
     monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", "/dev/null")
     monkeypatch.setenv("AWS_CONFIG_FILE", "/dev/null")
     with pytest.raises(EnvironmentUnavailable, match="There are no AWS credentials here"):
+        sign_in(outputs(), "ada")
+
+
+def test_credentials_of_the_console_are_told_how_they_can_be_used(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "config").write_text("[profile console]\nlogin_session = arn:aws:iam::123456789012:user/ada\n")
+    for name in [name for name in os.environ if name.startswith("AWS_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
+    monkeypatch.setenv("AWS_PROFILE", "console")
+    with pytest.raises(EnvironmentUnavailable, match="`aws login` cannot be used directly"):
         sign_in(outputs(), "ada")
 
 

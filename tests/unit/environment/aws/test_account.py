@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
 from typing import Any
 
 import boto3
@@ -56,7 +58,20 @@ def test_aws_says_who_we_are() -> None:
 def test_credentials_that_are_of_no_use_are_told_with_what_to_do(problem: Exception, words: str) -> None:
     with pytest.raises(EnvironmentUnavailable, match=words) as caught:
         identify(Refusing(problem), "us-east-1")  # type: ignore[arg-type]
-    assert "aws login" in caught.value.remedy
+    assert "aws sso login" in caught.value.remedy
+
+
+def test_credentials_of_the_console_are_told_how_they_can_be_used(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "config").write_text("[profile console]\nlogin_session = arn:aws:iam::123456789012:user/ada\n")
+    for name in [name for name in os.environ if name.startswith("AWS_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
+    monkeypatch.setenv("AWS_PROFILE", "console")
+    with pytest.raises(EnvironmentUnavailable, match="`aws login` cannot be used directly") as caught:
+        identify(session(), "us-east-1")
+    assert "export-credentials --profile NAME --format process" in caught.value.remedy
 
 
 def test_an_aws_that_cannot_be_reached_is_no_fault_of_the_credentials() -> None:

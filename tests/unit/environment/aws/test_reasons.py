@@ -8,7 +8,7 @@ from chaosgood_ext.environment.aws.reasons import explain
 
 # As terraform and the AWS provider print them.
 FAILURES = {
-    "Error: No valid credential sources found\n\n  with provider[...]": ("no AWS credentials", "aws login"),
+    "Error: No valid credential sources found\n\n  with provider[...]": ("no AWS credentials", "aws sso login"),
     "operation error STS: GetCallerIdentity, api error ExpiredToken: The security token included in the request is "
     "expired": ("expired", "goes on where it stopped"),
     "api error InvalidClientTokenId: The security token included in the request is invalid.": ("accept", "AWS_PROFILE"),
@@ -72,6 +72,9 @@ FAILURES = {
     "allows for the instance bucket": ("quota", "L-1216C47A"),
     "waiting for Auto Scaling Group capacity satisfied: scaling activity: Failed: We currently do not have sufficient "
     "t3.small capacity in the Availability Zone you requested (us-east-1a).": ("left", "minutes"),
+    "creating EC2 Instance: operation error EC2: RunInstances, api error Unsupported: Your requested instance type "
+    "(t3.micro) is not supported in your requested Availability Zone (us-east-1e). Please retry your request by not "
+    "specifying an Availability Zone or choosing us-east-1a, us-east-1b.": ("not in that zone", "availability_zones"),
     "deleting IAM Policy: operation error IAM: DeletePolicy, api error DeleteConflict: Cannot delete a policy attached "
     "to entities.": ("did not make", "aws-down"),
     "api error InsufficientInstanceCapacity: We currently do not have sufficient t3.micro capacity": (
