@@ -18,7 +18,7 @@ from chaoslib import substitute
 from chaosgood_ext.environment.aws.sweep.kinds import KINDS
 from chaosgood_ext.environment.outputs import FROM_ENVIRONMENT
 from chaosgood_ext.errors import EnvironmentUnavailable
-from chaosgood_ext.governance import identity, probes
+from chaosgood_ext.governance import costs, identity, probes
 from chaosgood_ext.governance.asking import Aws, Seen, ask
 from chaosgood_ext.governance.inventory import everything
 from chaosgood_ext.governance.network import open_to_the_world
