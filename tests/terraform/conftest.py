@@ -181,6 +181,15 @@ def terraform(make_terraform: Callable[[], Terraform]) -> Terraform:
     return make_terraform()
 
 
+def apply_only(terraform: Terraform) -> State:
+    """Everything as it would be after an apply of this copy, none of whose other tests is run."""
+    path = terraform.folder / "tests/environment.tftest.hcl"
+    head, *runs = re.split(r'^(?=run ")', path.read_text(), flags=re.MULTILINE)
+    (wanted,) = (run for run in runs if run.startswith('run "applied" '))
+    path.write_text(head + wanted)
+    return applied(run_tests(terraform))
+
+
 def run_tests(terraform: Terraform) -> list[dict[str, Any]]:
     """What `terraform test` says, a JSON object a line."""
     done = terraform.run("test", "-json", "-verbose")

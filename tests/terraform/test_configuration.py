@@ -19,7 +19,7 @@ import yaml
 
 from chaosgood_ext.environment.outputs import FROM_ENVIRONMENT, parse
 
-from .conftest import CONFIGURATION, PROVIDER_VERSION, ROOT, State, Terraform, applied, run_tests
+from .conftest import CONFIGURATION, PROVIDER_VERSION, ROOT, State, Terraform, apply_only
 
 STACK = ROOT / "chaosgood_ext/stack"
 EXPIRES_AT = "2026-11-22T18:30:00Z"
@@ -490,7 +490,7 @@ def test_a_changed_file_makes_the_hosts_anew_that_have_it(
     fresh = make_terraform()
     path = fresh.folder.parent / "chaosgood_ext/stack" / file
     path.write_text(f"{path.read_text()}\n")
-    before, after = made_of(state), made_of(applied(run_tests(fresh)))
+    before, after = made_of(state), made_of(apply_only(fresh))
     assert {tier for tier in before if before[tier] != after[tier]} == tiers
 
 
@@ -519,7 +519,7 @@ def test_another_disk_metadata_group_or_profile_makes_the_hosts_anew(
         path = fresh.folder / file
         assert path.read_text().count(old) == 1
         path.write_text(path.read_text().replace(old, new))
-    before, after = made_of(state), made_of(applied(run_tests(fresh)))
+    before, after = made_of(state), made_of(apply_only(fresh))
     assert {tier for tier in before if before[tier] != after[tier]} == {"web", "app"}
 
 

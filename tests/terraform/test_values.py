@@ -118,6 +118,7 @@ WITHOUT_A_MODEL = {
     "aws_launch_template": {"update_default_version"},
     "aws_lb": {"drop_invalid_header_fields", "enable_deletion_protection", "idle_timeout", "internal"},
     "aws_lb_target_group": {"deregistration_delay"},
+    "aws_iam_role": {"force_detach_policies"},
     "aws_route53_zone": {"force_destroy"},
     "aws_s3_bucket": {"force_destroy"},
     "aws_s3_object": {"source", "source_hash"},

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import socket
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ import boto3
 import pytest
 from moto.core.base_backend import BackendDict
 
+from chaosgood_ext.governance import asking
 from chaosgood_ext.twin.builder import Builder, Secrets
 from chaosgood_ext.twin.cloud import budgets, mends
 from chaosgood_ext.twin.cloud.client import Clients
@@ -56,6 +58,16 @@ def governed() -> Iterator[Governed]:
             "NO_PROXY": "127.0.0.1",
         }.items():
             patch.setenv(name, value)
+        # To make sixty clients takes longer than to ask by them: one of each service for all of these tests.
+        make, made = asking.client, dict[tuple[str, str | None], Any]()
+
+        def kept(service: str, configuration: Any) -> Any:
+            key = (service, os.environ.get("AWS_ACCESS_KEY_ID"))
+            if key not in made:
+                made[key] = make(service, configuration)
+            return made[key]
+
+        patch.setattr(asking, "client", kept)
         yield Governed(client, builder.resources)
     mends.remove()
     server.stop()

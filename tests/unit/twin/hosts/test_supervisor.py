@@ -5,6 +5,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import psutil
 import pytest
@@ -63,10 +64,13 @@ def test_stop_ends_the_program_and_its_children(supervisor: Supervisor) -> None:
     assert supervisor.get("host", "web") is None
 
 
-def test_a_program_that_ignores_the_signal_is_killed(supervisor: Supervisor, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_program_that_ignores_the_signal_is_killed(
+    supervisor: Supervisor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("chaosgood_ext.twin.hosts.supervisor._STOP_DEADLINE_S", 0.2)
-    supervised = started(supervisor, "trap '' TERM; while :; do sleep 1; done")
-    eventually(lambda: supervised.main_pid is not None)
+    ignores = tmp_path / "ignores"
+    supervised = started(supervisor, f"trap '' TERM; touch {ignores}; while :; do sleep 1; done")
+    eventually(ignores.exists)
     supervisor.stop("host", "web")
     assert supervised.process is not None
     assert supervised.process.poll() == -signal.SIGKILL
