@@ -62,7 +62,7 @@ def governed() -> Iterator[Governed]:
         make, made = asking.client, dict[tuple[str, str | None], Any]()
 
         def kept(service: str, configuration: Any) -> Any:
-            key = (service, os.environ.get("AWS_ACCESS_KEY_ID"))
+            key = (service, os.environ.get("AWS_SESSION_TOKEN"))
             if key not in made:
                 made[key] = make(service, configuration)
             return made[key]
