@@ -69,10 +69,11 @@ class Sweeper:
             time.sleep(max(0.0, min(_PERIOD_S, end - time.monotonic())))
 
     def _foreign(self, kind: Kind, built: set[str]) -> list[str]:
-        groups = self._aws.every(
-            "autoscaling", "describe_auto_scaling_groups", "AutoScalingGroups", Filters=self._aws.tag
-        )
-        grouped = {one["InstanceId"] for group in groups for one in group["Instances"]}
+        with _reaching():
+            groups = self._aws.every(
+                "autoscaling", "describe_auto_scaling_groups", "AutoScalingGroups", Filters=self._aws.tag
+            )
+            grouped = {one["InstanceId"] for group in groups for one in group["Instances"]}
         return [one for one in self._find(kind) if one not in built | grouped]
 
     def _delete_all(self, kind: Kind, deleted: set[str], found: Iterable[str] | None = None) -> None:
